@@ -1,0 +1,195 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ldapsync/proto"
+)
+
+// Store is a target's database: Django's tables and ours beside them. internal/django/postgres and internal/django/sqlite are
+// the two, and pass one conformance suite.
+//
+// Primary keys are text here, whatever the column's type. Names (usernames, names of groups) are matched by Fold.
+type Store interface {
+	// Checkpoint returns the position reached in a source's stream; nil if there is none yet.
+	Checkpoint(ctx context.Context, source string) (*Checkpoint, error)
+	// Update runs fn in one read-write transaction and commits it if fn returns nil. fn may be run again from the start after a
+	// deadlock or a serialization failure; it must not keep what it learnt in an earlier run.
+	Update(ctx context.Context, fn func(Tx) error) error
+	// View runs fn in one read-only transaction that sees one state of the database throughout.
+	View(ctx context.Context, fn func(Reader) error) error
+}
+
+// Checkpoint is how far a source's stream is applied to a target.
+type Checkpoint struct {
+	Source   string
+	StreamID string
+	Sequence uint64 // of the last event applied
+	Mapping  string // the hash of the mapping that every link of the source has been brought to
+	Mode     string // "live"; "pinned" is for replay
+}
+
+// ErrMoved is returned by Advance when the checkpoint isn't where it was: another applier moved it. Start over.
+var ErrMoved = errors.New("another applier moved the checkpoint")
+
+// Reader is what a plan may ask. Every method takes any number of keys, in any order, repeated or not; answers come in no order,
+// and what isn't there is left out.
+type Reader interface {
+	// Links returns the links of these entries.
+	Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]Link, error)
+	// LinksOf returns the links of every source to these rows.
+	LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]Link, error)
+	// Rows returns Django's rows with these primary keys.
+	Rows(ctx context.Context, kind proto.Kind, pks []string) ([]Row, error)
+	// Named returns Django's rows whose name equals one of names without case. It must not scan the table for each call.
+	Named(ctx context.Context, kind proto.Kind, names []string) ([]Row, error)
+	// Memberships returns the memberships that these users have in the groups that source manages: those with a present link.
+	Memberships(ctx context.Context, source string, users []string) ([]Membership, error)
+	// Letters returns dead letters and parked entries of stage "apply".
+	Letters(ctx context.Context, q LetterQuery) ([]Letter, error)
+	// Stale returns the ids, in order and behind after, of at most limit present links whose mapping isn't the given one.
+	Stale(ctx context.Context, source string, kind proto.Kind, mapping, after string, limit int) ([]string, error)
+}
+
+// Tx is a read-write transaction.
+type Tx interface {
+	Reader
+	// Advance moves the checkpoint from its state prev (nil: there is none) to next, as the first statement of the transaction.
+	// ErrMoved if it isn't at prev.
+	Advance(ctx context.Context, prev *Checkpoint, next Checkpoint) error
+	// Savepoint runs fn and undoes what it wrote if it returns an error, which it passes on.
+	Savepoint(ctx context.Context, fn func() error) error
+	// Write carries changes out, set by set, whatever their number; it fills the PK of those that create a row, and returns a
+	// *DataError if the database refuses a value. After an error, only undoing to a savepoint is possible.
+	Write(ctx context.Context, kind proto.Kind, changes []Change) error
+}
+
+// DataError says that the database refused the data themselves (SQLSTATE classes 22 and 23), not the connection or the rights.
+type DataError struct{ Err error }
+
+func (e *DataError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the database's error.
+func (e *DataError) Unwrap() error { return e.Err }
+
+// Link ties an entry to a row of Django's.
+type Link struct {
+	Source string
+	Kind   proto.Kind
+	ID     string
+	PK     string // "" when the row was deleted by a callback
+	DN     string // as last known, for people
+	Name   string // Fold of the row's name, as we last wrote it
+	State  LinkState
+
+	GoneSequence uint64 // of the event that made it gone
+	GoneReason   string
+
+	Digest   proto.Digest
+	Mapping  string // hash of the mapping that was applied
+	Sequence uint64 // of the event that was last written: provenance, not order
+	How      How
+
+	ActiveWritten *bool  // what the active rule last made the row's active column; nil: never
+	DeactivatedBy string // "sync": the deactivate callback did; "other": it found the account inactive; "": neither
+	DeactivatedAt time.Time
+}
+
+// LinkState is what became of a link's entry.
+type LinkState string
+
+// The states of a link.
+const (
+	Present LinkState = "present"
+	Gone    LinkState = "gone"    // removed from the directory; the callbacks' work item
+	Deleted LinkState = "deleted" // gone, and the delete callback deleted its row; a tombstone
+)
+
+// How a link came to be.
+type How string
+
+// The ways a link comes to be.
+const (
+	Created  How = "created"  // sync made the row
+	Adopted  How = "adopted"  // the row was there, without any link
+	Relinked How = "relinked" // the row belonged to an entry that is gone; the account was deleted and made again
+)
+
+// Row is a row of auth_user or auth_group, or what stands for them.
+type Row struct {
+	PK         string
+	Name       string
+	Privileged bool  // staff or superuser
+	Values     []any // one for each column of the table's Columns, as Table.Convert gives them
+}
+
+// Membership is a row of auth_user_groups.
+type Membership struct{ User, Group string }
+
+// Letter is an entry that could not be applied: parked while another row holds its name, dead otherwise. One for each entry.
+type Letter struct {
+	Source   string
+	Kind     proto.Kind
+	ID       string
+	DN       string
+	Parked   bool
+	Name     string // Fold of the name it wants; "" if it didn't get so far
+	Reason   string // one line
+	Sequence uint64 // of the event
+	Entry    []byte // the proto.User or proto.Group, as protobuf
+	Since    time.Time
+}
+
+// LetterQuery selects letters of one source and kind: all of them, or those with one of these ids or names.
+type LetterQuery struct {
+	Source string
+	Kind   proto.Kind
+	IDs    []string
+	Names  []string
+	All    bool
+}
+
+// Keep, in Change.Values, leaves a column as it is; a row that is created gets the column's usual default.
+type Keep struct{}
+
+// Change is what is to be done for one entry. It is data: a dry run prints it, Write carries it out.
+type Change struct {
+	Action Action
+	Source string
+	ID     string
+	DN     string
+	Name   string // the name as it will be
+	Reason string // why it is skipped, parked, gone, or worth mentioning
+
+	PK     string // of the row; "" for Create until Write has made it
+	Values []any  // wanted, for each of the table's Columns; nil where no row is written
+	Before []any  // the row's values as they are; nil for Create
+	Set    []int  // the columns that differ: what an update writes
+	Rename bool   // the name column is among Set: Write gives placeholders first, so that swaps and chains end right
+
+	Link                   *Link    // as it is to be written; nil: leave the link alone
+	Join                   []string // primary keys of groups
+	Leave                  []string
+	JoinIDs                []string // ids of groups that Write itself is creating, or that aren't there yet: pending memberships
+	Letter                 *Letter  // to be written
+	DropLetter             bool     // a letter of this entry exists and is to be deleted
+	Deactivate, Reactivate bool     // what Set does to the active column, for people
+}
+
+// Action is the kind of a change.
+type Action string
+
+// The actions.
+const (
+	Create    Action = "create"
+	Adopt     Action = "adopt"
+	Relink    Action = "relink"
+	Update    Action = "update"    // the row or its memberships differ
+	Touch     Action = "touch"     // only the link differs
+	Unchanged Action = "unchanged" // nothing is written
+	Remove    Action = "remove"    // the link becomes gone; callbacks do the rest
+	Skip      Action = "skip"      // a dead letter
+	Park      Action = "park"      // a parked entry
+)
