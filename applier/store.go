@@ -61,8 +61,9 @@ type Tx interface {
 	Advance(ctx context.Context, prev *Checkpoint, next Checkpoint) error
 	// Savepoint runs fn and undoes what it wrote if it returns an error, which it passes on.
 	Savepoint(ctx context.Context, fn func() error) error
-	// Write carries changes out, set by set, whatever their number; it fills the PK of those that create a row, and returns a
-	// *DataError if the database refuses a value. After an error, only undoing to a savepoint is possible.
+	// Write carries changes out, set by set, whatever their number. It fills PK and Link.PK of those that create a row. For groups,
+	// it takes up the pending memberships of those that get a row, and for those with Remove deletes the memberships that sync
+	// made. A *DataError says that the database refuses a value; after any error only undoing to a savepoint is possible.
 	Write(ctx context.Context, kind proto.Kind, changes []Change) error
 }
 
@@ -169,13 +170,16 @@ type Change struct {
 	Set    []int  // the columns that differ: what an update writes
 	Rename bool   // the name column is among Set: Write gives placeholders first, so that swaps and chains end right
 
-	Link                   *Link    // as it is to be written; nil: leave the link alone
-	Join                   []string // primary keys of groups
-	Leave                  []string
-	JoinIDs                []string // ids of groups that Write itself is creating, or that aren't there yet: pending memberships
-	Letter                 *Letter  // to be written
-	DropLetter             bool     // a letter of this entry exists and is to be deleted
-	Deactivate, Reactivate bool     // what Set does to the active column, for people
+	Link       *Link    // as it is to be written; nil: leave the link alone
+	Join       []string // primary keys of the groups that the user joins
+	Leave      []string // and of those that she leaves
+	Pending    []string // ids of her groups that have no row yet: her whole set of pending memberships, where Link is set
+	Letter     *Letter  // to be written
+	DropLetter bool     // a letter of this entry exists and is to be deleted
+	DeleteRow  bool     // of a group that is gone: its row goes too, not only the memberships that sync made
+
+	Deactivate bool // what Set does to the active column, for people
+	Reactivate bool
 }
 
 // Action is the kind of a change.
