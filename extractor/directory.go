@@ -28,7 +28,7 @@ type Session interface {
 	Lookup(ctx context.Context, kind proto.Kind, ids []string) ([]Record, error)
 	// GroupsOf reads the groups (matching the group filter) that name this user as a direct member now.
 	GroupsOf(ctx context.Context, user Record) ([]Record, error)
-	// Group reads one group by its DN, whether or not it matches the group filter, with its members. ErrNotFound if there is none.
+	// Group reads one group by its DN, whether or not it matches the group filter, with its members. proto.ErrNotFound if there is none.
 	Group(ctx context.Context, dn string) (Record, error)
 	Close() error
 }

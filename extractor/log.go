@@ -2,7 +2,6 @@ package extractor
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"ldapsync/proto"
@@ -17,25 +16,17 @@ type Log interface {
 	// Read hands out the events from sequence from up to and including to, in order; the events that were erased are left out.
 	// The sequence ends with an error, or complete.
 	Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error]
-	// Get returns one event by its sequence. ErrNotFound if it isn't there.
+	// Get returns one event by its sequence. proto.ErrNotFound if it isn't there.
 	Get(ctx context.Context, sequence uint64) (proto.Event, error)
-	// LastOf returns the last event of a type. ErrNotFound if there is none.
+	// LastOf returns the last event of a type. proto.ErrNotFound if there is none.
 	LastOf(ctx context.Context, t proto.Type) (proto.Event, error)
-	// Writer starts writing behind sequence last. Its first publish is refused (ErrRival) if the stream has moved on since.
-	Writer(last uint64) Writer
-}
 
-// Writer publishes in order. It is pipelined: Publish returns before the stream has stored the event.
-type Writer interface {
-	// Publish hands over one event; Type, ID, ContentType and Data are set. It returns the sequence that the event will have.
-	// An error, here or from Flush, is final: nothing more can be published with this writer. ErrRival: another writer was there.
+	// Begin starts writing behind sequence last: the first publish is refused (proto.ErrRival) if the stream has moved on since.
+	Begin(last uint64)
+	// Publish hands over one event; Type, ID, ContentType and Data are set. It is pipelined: it returns, with the sequence that the
+	// event will have, before the stream has stored it. An error, here or from Flush, is final until the next Begin.
+	// proto.ErrRival: another writer was there.
 	Publish(ctx context.Context, e proto.Event) (sequence uint64, err error)
 	// Flush waits until everything handed over is stored, and returns the last sequence.
 	Flush(ctx context.Context) (last uint64, err error)
 }
-
-// ErrNotFound is returned for an event, or an entry, that isn't there.
-var ErrNotFound = errors.New("not found")
-
-// ErrRival is returned when another extractor published to the same stream: this one ends and publishes nothing more.
-var ErrRival = errors.New("another extractor is publishing to this stream")

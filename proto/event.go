@@ -1,6 +1,9 @@
 package proto
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // The headers of every message: CloudEvents 1.0 in binary mode, as its NATS protocol binding writes them.
 const (
@@ -31,3 +34,9 @@ type Event struct {
 	Time     time.Time // the stream's own timestamp: the only clock that decides anything
 	Pending  uint64    // how many events the stream holds behind this one, where a reader knows it; else 0
 }
+
+// ErrNotFound is returned for an event, or an entry, that isn't there.
+var ErrNotFound = errors.New("not found")
+
+// ErrRival is returned when another extractor published to the same stream: this one ends and publishes nothing more.
+var ErrRival = errors.New("another extractor is publishing to this stream")
