@@ -7,6 +7,9 @@ import (
 
 // Accounts is a target's database, as the callbacks that act on accounts see it. The work items are the target's gone links:
 // no message has to arrive for them to be found.
+//
+// An error of class fault.Database is the database's own (the connection, the rights, missing tables): it ends the look. Any other
+// error of Deactivate and Delete, which then have done nothing, blames the data: they are called again with halves until the culprit is alone.
 type Accounts interface {
 	// Due returns the accounts that are gone and that the callback hasn't handled: behind (source, id) after, at most limit, in
 	// order. Those whose last attempt failed are due when their letter says so. now is the time to compare that with.
@@ -22,6 +25,9 @@ type Accounts interface {
 	Fail(ctx context.Context, callback string, a Account, reason string, next time.Time) error
 	// NextDue returns when the next failed attempt is due; zero if none waits.
 	NextDue(ctx context.Context, callback string) (time.Time, error)
+	// Position returns the sequence that the target's checkpoint has reached in a source's stream; 0 if there is none yet. Only
+	// behind the event that removes somebody is the link gone: a wake-up waits for that.
+	Position(ctx context.Context, source string) (uint64, error)
 }
 
 // Key orders accounts.
