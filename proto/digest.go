@@ -17,7 +17,8 @@ const DigestVersion = 1
 // ordered by its name folded to lower case: that name, 't' for text or 'b' for binary, the number of values, the first value,
 // then the rest as a sorted set, without duplicates and without the first. (The first value counts by itself because a mapping
 // takes it; a server that reorders the rest changes nothing.) An attribute without values is left out. For a user then: the number
-// of group ids, the ids sorted as a set, and for active, staff and superuser each one byte: 0 for no rule, 1 for no, 2 for yes.
+// of group ids, the ids sorted as a set, and for active, staff and superuser each one byte: 0 for no rule, 1 for no, 2 for yes; last a
+// byte that is 1 if the groups are unknown, else 0.
 type Digest [16]byte
 
 // DigestUser returns the digest of u.
@@ -28,6 +29,11 @@ func DigestUser(u *User) Digest {
 	h.flag(u.Active)
 	h.flag(u.Staff)
 	h.flag(u.Superuser)
+	if u.GetGroupsUnknown() {
+		h.buf = append(h.buf, 1)
+	} else {
+		h.buf = append(h.buf, 0)
+	}
 	return h.sum()
 }
 

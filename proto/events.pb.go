@@ -38,7 +38,7 @@ const (
 	Retained_RETAINED_HELD Retained = 1
 	// It is missing from the directory and its grace isn't over.
 	Retained_RETAINED_MISSING Retained = 2
-	// It was seen but couldn't be read (undecodable, no username, too large).
+	// It was seen but couldn't be read (undecodable, no username, too large), or its kind wasn't asked for.
 	Retained_RETAINED_SKIPPED Retained = 3
 )
 
@@ -159,9 +159,11 @@ type User struct {
 	// The ids of the groups of this source she belongs to.
 	GroupIds []string `protobuf:"bytes,4,rep,name=group_ids,json=groupIds,proto3" json:"group_ids,omitempty"`
 	// What the source's rules for these flags say; absent where there is no rule.
-	Active        *bool `protobuf:"varint,5,opt,name=active,proto3,oneof" json:"active,omitempty"`
-	Staff         *bool `protobuf:"varint,6,opt,name=staff,proto3,oneof" json:"staff,omitempty"`
-	Superuser     *bool `protobuf:"varint,7,opt,name=superuser,proto3,oneof" json:"superuser,omitempty"`
+	Active    *bool `protobuf:"varint,5,opt,name=active,proto3,oneof" json:"active,omitempty"`
+	Staff     *bool `protobuf:"varint,6,opt,name=staff,proto3,oneof" json:"staff,omitempty"`
+	Superuser *bool `protobuf:"varint,7,opt,name=superuser,proto3,oneof" json:"superuser,omitempty"`
+	// The source doesn't read groups: group_ids says nothing, and memberships stay as they are.
+	GroupsUnknown bool `protobuf:"varint,8,opt,name=groups_unknown,json=groupsUnknown,proto3" json:"groups_unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +243,13 @@ func (x *User) GetStaff() bool {
 func (x *User) GetSuperuser() bool {
 	if x != nil && x.Superuser != nil {
 		return *x.Superuser
+	}
+	return false
+}
+
+func (x *User) GetGroupsUnknown() bool {
+	if x != nil {
+		return x.GroupsUnknown
 	}
 	return false
 }
@@ -1311,7 +1320,7 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\x12\x16\n" +
-	"\x06binary\x18\x03 \x03(\fR\x06binary\"\xf9\x01\n" +
+	"\x06binary\x18\x03 \x03(\fR\x06binary\"\xa0\x02\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
 	"\x02dn\x18\x02 \x01(\tR\x02dn\x126\n" +
@@ -1321,7 +1330,8 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\tgroup_ids\x18\x04 \x03(\tR\bgroupIds\x12\x1b\n" +
 	"\x06active\x18\x05 \x01(\bH\x00R\x06active\x88\x01\x01\x12\x19\n" +
 	"\x05staff\x18\x06 \x01(\bH\x01R\x05staff\x88\x01\x01\x12!\n" +
-	"\tsuperuser\x18\a \x01(\bH\x02R\tsuperuser\x88\x01\x01B\t\n" +
+	"\tsuperuser\x18\a \x01(\bH\x02R\tsuperuser\x88\x01\x01\x12%\n" +
+	"\x0egroups_unknown\x18\b \x01(\bR\rgroupsUnknownB\t\n" +
 	"\a_activeB\b\n" +
 	"\x06_staffB\f\n" +
 	"\n" +
