@@ -1,0 +1,151 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"ldapsync/applier"
+	"ldapsync/proto"
+)
+
+// timeLayout is how times stand in our tables: UTC, of one width, so that their order is that of the text.
+const timeLayout = "2006-01-02 15:04:05.000000"
+
+func timeText(t time.Time) string { return t.UTC().Format(timeLayout) }
+
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(timeLayout, s)
+	if err != nil {
+		return t, fmt.Errorf("a time of ldapsync's tables: %w", err)
+	}
+	return t, nil
+}
+
+// list passes any number of texts as one parameter, for json_each.
+func list(values []string) string {
+	if len(values) == 0 {
+		return "[]"
+	}
+	b, _ := json.Marshal(values) // texts can't fail
+	return string(b)
+}
+
+const linkColumns = `source, kind, id, pk, dn, name, state, gone_seq, gone_reason, digest, mapping, seq, how, active_written,
+	deactivated_by, deactivated_at`
+
+func (r *reader) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]applier.Link, error) {
+	if !r.migrated || len(ids) == 0 {
+		return nil, nil
+	}
+	return r.links(ctx, len(ids), `SELECT `+linkColumns+` FROM ldapsync_link
+		WHERE source = ? AND kind = ? AND id IN (SELECT value FROM json_each(?))`, source, kind, list(ids))
+}
+
+func (r *reader) LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]applier.Link, error) {
+	if !r.migrated || len(pks) == 0 {
+		return nil, nil
+	}
+	return r.links(ctx, len(pks), `SELECT `+linkColumns+` FROM ldapsync_link
+		WHERE kind = ? AND pk <> '' AND pk IN (SELECT value FROM json_each(?))`, kind, list(pks))
+}
+
+func (r *reader) Stale(ctx context.Context, source string, kind proto.Kind, mapping, after string, limit int) ([]string, error) {
+	if !r.migrated {
+		return nil, nil
+	}
+	var ids []string
+	err := r.each(ctx, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `SELECT id FROM ldapsync_link
+		WHERE source = ? AND kind = ? AND id > ? AND state = 'present' AND mapping <> ? ORDER BY id LIMIT ?`,
+		source, kind, after, mapping, limit)
+	return ids, err
+}
+
+// links reads links; about is how many are expected.
+func (r *reader) links(ctx context.Context, about int, query string, args ...any) ([]applier.Link, error) {
+	found := make([]applier.Link, 0, about)
+	err := r.each(ctx, func(scan func(...any) error) error {
+		l, err := scanLink(scan)
+		found = append(found, l)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func scanLink(scan func(...any) error) (applier.Link, error) {
+	var l applier.Link
+	var goneSeq, seq int64
+	var digest []byte
+	var at *string
+	err := scan(&l.Source, &l.Kind, &l.ID, &l.PK, &l.DN, &l.Name, &l.State, &goneSeq, &l.GoneReason, &digest, &l.Mapping, &seq,
+		&l.How, &l.ActiveWritten, &l.DeactivatedBy, &at)
+	if err != nil {
+		return l, wrap(err)
+	}
+	l.GoneSequence, l.Sequence = uint64(goneSeq), uint64(seq)
+	if copy(l.Digest[:], digest) != len(l.Digest) {
+		return l, fmt.Errorf("link of %s %q: a digest of %d bytes", l.Kind, l.ID, len(digest))
+	}
+	if at != nil {
+		l.DeactivatedAt, err = parseTime(*at)
+	}
+	return l, err
+}
+
+// putLinks writes the links of changes. The rows they belong to are there already.
+func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Change) error {
+	var written []string
+	for i := range changes {
+		l := changes[i].Link
+		if l == nil {
+			continue
+		}
+		written = append(written, l.ID)
+		err := t.exec(ctx, `INSERT INTO ldapsync_link (`+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (source, kind, id) DO UPDATE SET pk = excluded.pk, dn = excluded.dn, name = excluded.name,
+			state = excluded.state, gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest,
+			mapping = excluded.mapping, seq = excluded.seq, how = excluded.how, active_written = excluded.active_written,
+			deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at`,
+			l.Source, kind, l.ID, l.PK, l.DN, l.Name, l.State, int64(l.GoneSequence), l.GoneReason, l.Digest[:], l.Mapping,
+			int64(l.Sequence), l.How, flag(l.ActiveWritten), l.DeactivatedBy, optionalTime(l.DeactivatedAt))
+		if err != nil {
+			return err
+		}
+	}
+	if kind != proto.KindUser || len(written) == 0 {
+		return nil
+	}
+	// What a callback noted about an earlier absence is over.
+	return t.exec(ctx, `DELETE FROM ldapsync_letter WHERE kind = 'user' AND stage <> 'apply'
+		AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM ldapsync_link AS l
+		WHERE l.source = ldapsync_letter.source AND l.kind = 'user' AND l.id = ldapsync_letter.id
+		AND l.state = 'gone' AND l.gone_seq = ldapsync_letter.seq)`, list(written))
+}
+
+// flag is a boolean as SQLite keeps it; nil stays nil.
+func flag(b *bool) any {
+	switch {
+	case b == nil:
+		return nil
+	case *b:
+		return 1
+	}
+	return 0
+}
+
+// optionalTime is a time's text; nil for the zero time.
+func optionalTime(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return timeText(t)
+}
