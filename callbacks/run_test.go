@@ -43,9 +43,9 @@ func TestRunLooksAtStartAtWakeUpsAndAtIntervals(t *testing.T) {
 		wantLooks(t, a, 1, "at start")
 		waker.Wake()
 		wantLooks(t, a, 2, "woken")
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		wantLooks(t, a, 2, "just before the interval's end")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantLooks(t, a, 3, "at the interval's end")
 	})
 }
@@ -81,10 +81,10 @@ func TestRunTriesAgainWhenARetryIsDue(t *testing.T) {
 		if due <= 0 || due >= time.Minute {
 			t.Fatalf("due in %s; want before the interval ends", due)
 		}
-		time.Sleep(due - 1)
+		time.Sleep(due - time.Nanosecond)
 		wantLooks(t, a, 1, "before the retry")
 		a.set(func() { p.refuse = "" })
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantLooks(t, a, 2, "when the retry is due")
 		if p.active {
 			t.Error("still active")
@@ -102,9 +102,9 @@ func TestRunNeverGivesUpOnADatabase(t *testing.T) {
 		waker.Wake()
 		wantLooks(t, a, 1, "woken while the database is down")
 		for i, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-			time.Sleep(wait*time.Second - 1)
+			time.Sleep(wait*time.Second - time.Nanosecond)
 			wantLooks(t, a, i+1, "during the back-off")
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			wantLooks(t, a, i+2, "after the back-off")
 		}
 		time.Sleep(24 * time.Hour)
