@@ -27,7 +27,7 @@ func Refusal(list []Finding) *Finding {
 
 // nearest returns the candidate that word was most probably meant to be, "" if none is near.
 func nearest(word string, candidates []string) string {
-	best, bestDistance := "", max(2, len(word)/2)
+	best, bestDistance := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c); d < bestDistance {
 			best, bestDistance = c, d
