@@ -2,9 +2,11 @@ package proto
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // Message is any message of this contract.
@@ -49,3 +51,6 @@ func Size(m Message) int { return proto.Size(m) }
 
 // Clone returns a deep copy of m.
 func Clone[M Message](m M) M { return proto.Clone(m).(M) }
+
+// Timestamp is t as a message has it.
+func Timestamp(t time.Time) *timestamppb.Timestamp { return timestamppb.New(t) }

@@ -1,0 +1,159 @@
+package extractor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ldapsync/proto"
+)
+
+// Extractor reads one source and publishes to its stream.
+type Extractor struct {
+	cfg Config
+	dir Directory
+	log Log
+}
+
+// New returns an extractor. log may be nil for one that only previews, of a source that has no stream yet.
+func New(cfg Config, dir Directory, log Log) *Extractor {
+	return &Extractor{cfg: cfg.withDefaults(), dir: dir, log: log}
+}
+
+// Options of one pass.
+type Options struct {
+	// Full asks for a full snapshot. Without it one is made when it is due.
+	Full bool
+	// Requests are the ids of the requests that this pass answers.
+	Requests []string
+}
+
+// Username, as the id attribute of a Question, says that the directory has none and the folded username stands for it.
+const Username = "(username)"
+
+// Pass makes one snapshot: it returns once everything is published and stored. An error means that the snapshot was aborted, which
+// removes nobody; proto.ErrRival that another extractor is at work, and nothing more was published.
+func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
+	begun := e.cfg.Now()
+	s, err := fold(ctx, e.log)
+	if err != nil {
+		return nil, err
+	}
+	session, err := e.dir.Open(ctx, s.pinned())
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+
+	e.log.Begin(s.last)
+	p := e.newPass(s, session, e.log.Publish)
+	p.out.streamID = e.log.StreamID()
+	p.sum.Full = opts.Full || s.full == 0 || s.lastTime.Sub(s.fullTime) >= e.cfg.FullEvery
+	if s.open != 0 {
+		p.out.snapshot = s.open
+		if err := p.abort(ctx, "the extractor ended in the middle of it"); err != nil {
+			return nil, err
+		}
+	}
+	p.sum.Snapshot, p.out.snapshot = s.snapshot+1, s.snapshot+1
+	if p.sum.First, err = p.out.event(ctx, proto.TypeSnapshotStarted, &proto.SnapshotStarted{
+		Snapshot: p.sum.Snapshot, StreamId: p.out.streamID, Full: p.sum.Full, Server: p.sum.Server,
+		Question: p.question, Requests: opts.Requests, Version: e.cfg.Version,
+	}); err != nil {
+		return nil, err
+	}
+	if err := p.read(ctx); err != nil {
+		return nil, e.failed(ctx, p, err)
+	}
+	committed := p.sum.committed(p.sum.First, p.sum.First)
+	if !p.sum.Full {
+		committed.FullSequence, committed.FullTime = s.full, proto.Timestamp(s.fullTime)
+	}
+	if _, err := p.out.event(ctx, proto.TypeSnapshotCommitted, committed); err != nil {
+		return nil, e.failed(ctx, p, err)
+	}
+	if p.sum.Last, err = e.log.Flush(ctx); err != nil {
+		return nil, err
+	}
+	p.sum.Elapsed = e.cfg.Now().Sub(begun)
+	return p.sum, nil
+}
+
+// failed closes the snapshot of a pass that failed as aborted, if it still may.
+func (e *Extractor) failed(ctx context.Context, p *pass, cause error) error {
+	if errors.Is(cause, proto.ErrRival) {
+		return cause
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := p.abort(ctx, cause.Error()); err != nil {
+		e.cfg.Logger.Warn("snapshot not closed", "source", e.cfg.Source, "snapshot", p.out.snapshot, "error", err)
+	} else if _, err := e.log.Flush(ctx); err != nil {
+		e.cfg.Logger.Warn("snapshot not closed", "source", e.cfg.Source, "snapshot", p.out.snapshot, "error", err)
+	}
+	return cause
+}
+
+// Preview does what Pass would do and hands the entry events to fn instead of the stream: nothing is published, no number is
+// taken. Their sequences are 0.
+func (e *Extractor) Preview(ctx context.Context, full bool, fn func(proto.Event) error) (*Summary, error) {
+	begun := e.cfg.Now()
+	s := newState()
+	if e.log != nil {
+		var err error
+		if s, err = fold(ctx, e.log); err != nil {
+			return nil, err
+		}
+	}
+	session, err := e.dir.Open(ctx, s.pinned())
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	p := e.newPass(s, session, func(_ context.Context, ev proto.Event) (uint64, error) {
+		if !ev.Type.Entry() {
+			return 0, nil
+		}
+		return 0, fn(ev)
+	})
+	p.sum.Full = full
+	if err := p.read(ctx); err != nil {
+		return nil, err
+	}
+	p.sum.Elapsed = e.cfg.Now().Sub(begun)
+	return p.sum, nil
+}
+
+// pinned is the id attribute that the snapshots so far used; "" if there is none to keep to.
+func (s *state) pinned() string {
+	if id := s.question.GetIdAttribute(); id != Username {
+		return id
+	}
+	return ""
+}
+
+func (e *Extractor) newPass(s *state, session Session, send func(context.Context, proto.Event) (uint64, error)) *pass {
+	info := session.Info()
+	question := proto.Clone(info.Question)
+	if question.GetIdAttribute() == "" {
+		question.IdAttribute = Username
+	}
+	return &pass{
+		cfg: e.cfg, log: e.log, state: s, session: session, question: question,
+		out:     outlet{cfg: e.cfg, send: send},
+		members: newMemberships(),
+		spools:  map[proto.Kind]*spool{proto.KindUser: e.newSpool(), proto.KindGroup: e.newSpool()},
+		sum:     &Summary{Server: info.Server},
+	}
+}
+
+func (e *Extractor) newSpool() *spool { return &spool{dir: e.cfg.SpoolDir, memory: e.cfg.SpoolMemory} }
+
+func (p *pass) abort(ctx context.Context, reason string) error {
+	_, err := p.out.event(ctx, proto.TypeSnapshotAborted, &proto.SnapshotAborted{Snapshot: p.out.snapshot, Reason: reason})
+	if err != nil {
+		return fmt.Errorf("snapshot %d: %w", p.out.snapshot, err)
+	}
+	return nil
+}

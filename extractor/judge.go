@@ -1,0 +1,45 @@
+package extractor
+
+import (
+	"fmt"
+
+	"ldapsync/proto"
+)
+
+// Judge decides whether removals go ahead. It is asked once a pass and kind, before the second look with the candidates and after
+// it with what was confirmed.
+type Judge interface {
+	// Removals returns "" to let them happen, or the reason why they are held.
+	Removals(Removals) string
+}
+
+// Removals is what a judge has to decide about.
+type Removals struct {
+	Kind    proto.Kind
+	Missing int // entries of the baseline that the listing lacks
+	Known   int // entries of the baseline
+	Read    int // entries that the listing had, skipped ones included
+	// WithoutID counts the entries of the listing that lack the id attribute: they may be any of those missing.
+	WithoutID int
+	// IDChanged tells that the id attribute isn't the one of the snapshots before.
+	IDChanged bool
+}
+
+// NotEmpty is the judge that lets removals happen unless the answer can't be trusted at all: it is empty, it has entries without
+// an id, or the ids come from another attribute than before.
+type NotEmpty struct{}
+
+// Removals implements Judge.
+func (NotEmpty) Removals(r Removals) string {
+	switch {
+	case r.Missing == 0:
+		return ""
+	case r.Read == 0:
+		return fmt.Sprintf("the directory lists no %ss, where there were %d", r.Kind, r.Known)
+	case r.WithoutID > 0:
+		return fmt.Sprintf("%d entries have no id attribute, so nobody can be told missing", r.WithoutID)
+	case r.IDChanged:
+		return "the id attribute isn't the one of the snapshots before"
+	}
+	return ""
+}

@@ -1,0 +1,123 @@
+package extractor
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// memberships joins the users of a pass to its groups: for each member named by a group, a hash of her folded DN (or of another
+// token) and the number of the group. 20 bytes each.
+type memberships struct {
+	buckets [256][]membership // by the first byte of the key
+	ids     []string          // of the groups, by number
+	dns     []string          // folded, by number; for nested groups
+	byDN    map[string]uint32 // number of a group by its folded DN; for memberOf
+}
+
+type membership struct {
+	key   [16]byte
+	group uint32
+}
+
+// The kinds of tokens by which users are named.
+const (
+	tokenDN      = "dn:"
+	tokenUID     = "uid:"
+	tokenPrimary = "primary:"
+)
+
+func newMemberships() *memberships { return &memberships{byDN: map[string]uint32{}} }
+
+func tokenKey(kind, token string) [16]byte {
+	sum := sha256.Sum256([]byte(kind + token))
+	return [16]byte(sum[:16])
+}
+
+// group adds a group with its members, and returns its number. A group that is there already (one that gives a flag, read before
+// the listing) keeps its number and gets its id. id is "" for a group that isn't published.
+func (m *memberships) group(id string, r Record) uint32 {
+	dn := foldDN(r.DN)
+	n, known := m.byDN[dn]
+	if known {
+		m.ids[n] = id
+	} else {
+		n = uint32(len(m.ids))
+		m.ids, m.dns = append(m.ids, id), append(m.dns, dn)
+		m.byDN[dn] = n
+	}
+	for _, member := range r.Members {
+		m.add(tokenKey(tokenDN, foldDN(member)), n)
+	}
+	for _, uid := range r.MemberUIDs {
+		m.add(tokenKey(tokenUID, strings.ToLower(uid)), n)
+	}
+	if r.GroupToken != "" {
+		m.add(tokenKey(tokenPrimary, r.GroupToken), n)
+	}
+	return n
+}
+
+func (m *memberships) add(key [16]byte, group uint32) {
+	m.buckets[key[0]] = append(m.buckets[key[0]], membership{key, group})
+}
+
+// sort readies the table for look-ups.
+func (m *memberships) sort() {
+	for i := range m.buckets {
+		b := slices.Clip(m.buckets[i])
+		slices.SortFunc(b, func(x, y membership) int { return bytes.Compare(x.key[:], y.key[:]) })
+		m.buckets[i] = b
+	}
+}
+
+// of returns the numbers of the groups of a user, each once, in ascending order; with nested, those of her groups' groups too.
+func (m *memberships) of(r Record, nested bool) []uint32 {
+	var groups []uint32
+	groups = m.find(groups, tokenKey(tokenDN, foldDN(r.DN)))
+	if r.UID != "" {
+		groups = m.find(groups, tokenKey(tokenUID, strings.ToLower(r.UID)))
+	}
+	if r.PrimaryGroup != "" {
+		groups = m.find(groups, tokenKey(tokenPrimary, r.PrimaryGroup))
+	}
+	for _, dn := range r.MemberOf {
+		if n, ok := m.byDN[foldDN(dn)]; ok {
+			groups = append(groups, n)
+		}
+	}
+	groups = unique(groups)
+	if !nested || len(groups) == 0 {
+		return groups
+	}
+	seen := map[uint32]bool{}
+	for queue := groups; len(queue) > 0; {
+		n := queue[0]
+		queue = queue[1:]
+		if !seen[n] {
+			seen[n] = true
+			queue = m.find(slices.Clip(queue), tokenKey(tokenDN, m.dns[n]))
+		}
+	}
+	groups = groups[:0:0]
+	for n := range seen {
+		groups = append(groups, n)
+	}
+	return unique(groups)
+}
+
+func (m *memberships) find(to []uint32, key [16]byte) []uint32 {
+	b := m.buckets[key[0]]
+	i := sort.Search(len(b), func(i int) bool { return bytes.Compare(b[i].key[:], key[:]) >= 0 })
+	for ; i < len(b) && b[i].key == key; i++ {
+		to = append(to, b[i].group)
+	}
+	return to
+}
+
+func unique(groups []uint32) []uint32 {
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}

@@ -1,0 +1,147 @@
+package extractor
+
+import (
+	"context"
+	"fmt"
+
+	"ldapsync/proto"
+)
+
+// batchSize is how many bytes of entries go into one message, about.
+const batchSize = 96 << 10
+
+// outlet turns entries into batches and events, and hands them to send.
+type outlet struct {
+	cfg       Config
+	streamID  string
+	snapshot  uint64
+	running   uint64
+	published uint64 // entries
+	send      func(context.Context, proto.Event) (uint64, error)
+
+	users  pending[*proto.User]
+	groups pending[*proto.Group]
+}
+
+// pending is a batch that isn't full yet.
+type pending[E any] struct {
+	ids      []string
+	digests  []byte
+	retained []proto.Retained
+	entries  []E
+	known    []*known
+	size     int
+}
+
+func (p *pending[E]) add(k *known, id string, d proto.Digest, r proto.Retained, e E, size int) {
+	p.ids = append(p.ids, id)
+	p.digests = append(p.digests, d[:]...)
+	p.retained = append(p.retained, r)
+	p.entries = append(p.entries, e)
+	p.known = append(p.known, k)
+	p.size += size + len(id) + 24
+}
+
+// marks returns what the message says about retained entries: nothing where none is.
+func (p *pending[E]) marks() []proto.Retained {
+	for _, r := range p.retained {
+		if r != proto.Retained_RETAINED_UNSPECIFIED {
+			return p.retained
+		}
+	}
+	return nil
+}
+
+// event publishes one message.
+func (o *outlet) event(ctx context.Context, t proto.Type, m proto.Message) (uint64, error) {
+	data, err := proto.Marshal(o.cfg.ContentType, m)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", t, err)
+	}
+	o.running++
+	return o.send(ctx, proto.Event{
+		Type:        t,
+		ID:          fmt.Sprintf("%s/%d/%d", o.streamID, o.snapshot, o.running),
+		ContentType: o.cfg.ContentType,
+		Data:        data,
+	})
+}
+
+// fits tells whether an entry of this many bytes fits into a message: JSON is up to twice as long as protobuf, and more for binary.
+func (o *outlet) fits(size int) bool {
+	if o.cfg.ContentType == proto.ContentTypeJSON {
+		size *= 2
+	}
+	return size < o.cfg.MaxMessage-4096
+}
+
+func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Digest, r proto.Retained) error {
+	size := proto.Size(u)
+	if o.users.size+size > batchSize && len(o.users.ids) > 0 {
+		if err := o.flushUsers(ctx); err != nil {
+			return err
+		}
+	}
+	k.set(flagCarried)
+	o.users.add(k, u.GetId(), d, r, u, size)
+	return nil
+}
+
+func (o *outlet) group(ctx context.Context, k *known, g *proto.Group, d proto.Digest, r proto.Retained) error {
+	size := proto.Size(g)
+	if o.groups.size+size > batchSize && len(o.groups.ids) > 0 {
+		if err := o.flushGroups(ctx); err != nil {
+			return err
+		}
+	}
+	k.set(flagCarried)
+	o.groups.add(k, g.GetId(), d, r, g, size)
+	return nil
+}
+
+func (o *outlet) flushUsers(ctx context.Context) error {
+	p := &o.users
+	if len(p.ids) == 0 {
+		return nil
+	}
+	seq, err := o.event(ctx, proto.TypeUserUpserted, &proto.UserUpserted{
+		Snapshot: o.snapshot, DigestVersion: proto.DigestVersion,
+		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Users: p.entries,
+	})
+	if err != nil {
+		return err
+	}
+	return o.sent(seq, p.known, func() { o.users = pending[*proto.User]{} })
+}
+
+func (o *outlet) flushGroups(ctx context.Context) error {
+	p := &o.groups
+	if len(p.ids) == 0 {
+		return nil
+	}
+	seq, err := o.event(ctx, proto.TypeGroupUpserted, &proto.GroupUpserted{
+		Snapshot: o.snapshot, DigestVersion: proto.DigestVersion,
+		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Groups: p.entries,
+	})
+	if err != nil {
+		return err
+	}
+	return o.sent(seq, p.known, func() { o.groups = pending[*proto.Group]{} })
+}
+
+func (o *outlet) sent(seq uint64, entries []*known, reset func()) error {
+	for _, k := range entries {
+		k.carriedBy(seq)
+	}
+	o.published += uint64(len(entries))
+	reset()
+	return nil
+}
+
+// flush publishes what is left, groups first.
+func (o *outlet) flush(ctx context.Context) error {
+	if err := o.flushGroups(ctx); err != nil {
+		return err
+	}
+	return o.flushUsers(ctx)
+}

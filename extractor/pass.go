@@ -1,0 +1,271 @@
+package extractor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ldapsync/proto"
+)
+
+// pass is one reading of the directory.
+type pass struct {
+	cfg      Config
+	log      Log
+	state    *state
+	session  Session
+	question *proto.Question
+	out      outlet
+	members  *memberships
+	flags    struct{ active, staff, superuser uint32 } // numbers of the groups that give them
+	spools   map[proto.Kind]*spool
+	gone     map[proto.Kind][]*known // whom the second look didn't find either
+	held     map[string]bool         // ids of the groups whose removal is held
+	noID     map[proto.Kind]int
+	read0    uint64 // entries read, for progress
+	sum      *Summary
+}
+
+// read does all that lies between the brackets.
+func (p *pass) read(ctx context.Context) error {
+	defer p.spools[proto.KindUser].close()
+	defer p.spools[proto.KindGroup].close()
+	p.gone, p.noID, p.held = map[proto.Kind][]*known{}, map[proto.Kind]int{}, map[string]bool{}
+	if err := p.readGroups(ctx); err != nil {
+		return err
+	}
+	if err := p.readUsers(ctx); err != nil {
+		return err
+	}
+	if err := p.publishChanges(ctx); err != nil {
+		return err
+	}
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		if err := p.publishRemovals(ctx, kind); err != nil {
+			return err
+		}
+	}
+	if p.sum.Full {
+		if err := p.publishRetained(ctx); err != nil {
+			return err
+		}
+	}
+	err := p.out.flush(ctx)
+	p.progress()
+	return err
+}
+
+func (p *pass) progress() {
+	p.cfg.OnProgress(Progress{Read: p.read0, Published: p.out.published})
+}
+
+// readGroups lists the groups, publishes the new ones, and fills the table of memberships. The second look at missing groups
+// comes before the users, who are joined to whatever it finds.
+func (p *pass) readGroups(ctx context.Context) error {
+	for _, f := range []struct {
+		name string
+		rule *Flag
+		to   *uint32
+	}{
+		{"active", p.cfg.Flags.Active, &p.flags.active},
+		{"staff", p.cfg.Flags.Staff, &p.flags.staff},
+		{"superuser", p.cfg.Flags.Superuser, &p.flags.superuser},
+	} {
+		if f.rule == nil || f.rule.Group == "" {
+			continue
+		}
+		r, err := p.session.Group(ctx, f.rule.Group)
+		if err != nil {
+			return fmt.Errorf("flags.%s: group %s: %w", f.name, f.rule.Group, err)
+		}
+		*f.to = p.members.group("", r)
+	}
+	if p.cfg.Groups {
+		for batch, err := range p.session.Groups(ctx) {
+			if err != nil {
+				return err
+			}
+			for i := range batch {
+				if err := p.takeGroup(ctx, batch[i]); err != nil {
+					return err
+				}
+			}
+			p.progress()
+		}
+		if err := p.findMissing(ctx, proto.KindGroup); err != nil {
+			return err
+		}
+	}
+	p.members.sort()
+	return p.out.flushGroups(ctx)
+}
+
+func (p *pass) readUsers(ctx context.Context) error {
+	if !p.cfg.Users {
+		return nil
+	}
+	for batch, err := range p.session.Users(ctx) {
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if err := p.takeUser(ctx, batch[i]); err != nil {
+				return err
+			}
+		}
+		p.progress()
+	}
+	if err := p.findMissing(ctx, proto.KindUser); err != nil {
+		return err
+	}
+	return p.out.flushUsers(ctx)
+}
+
+// identify gives a record the id of its source, and returns what the baseline knows of it. skip is why it can't be used.
+func (p *pass) identify(kind proto.Kind, r *Record, names []string) (k *known, skip string) {
+	name := firstOf(*r, names)
+	if p.question.GetIdAttribute() == Username {
+		r.ID = strings.ToLower(name)
+	}
+	if r.ID == "" {
+		p.noID[kind]++
+		p.sum.counts(kind).Read++
+		return nil, "no " + p.idName(names)
+	}
+	b := p.state.kinds[kind]
+	k = b.put(keyOf(r.ID))
+	switch {
+	case k.is(flagSeen):
+		return nil, "" // it moved while the listing ran, or stands in two bases: the first one counts
+	case r.Skip != "":
+		skip = r.Skip
+	case name == "":
+		skip = "no " + strings.Join(names, " or ")
+	}
+	k.set(flagSeen)
+	p.sum.counts(kind).Read++
+	if skip != "" {
+		k.set(flagSkipped)
+	}
+	return k, skip
+}
+
+func (p *pass) idName(names []string) string {
+	if id := p.question.GetIdAttribute(); id != Username {
+		return id
+	}
+	return strings.Join(names, " or ")
+}
+
+func (p *pass) takeGroup(ctx context.Context, r Record) error {
+	p.read0++
+	k, skip := p.identify(proto.KindGroup, &r, p.cfg.GroupName)
+	if r.ID != "" && (k != nil || skip != "") {
+		p.members.group(r.ID, r)
+	}
+	if skip != "" {
+		p.sum.skip(proto.KindGroup, r.DN, skip)
+		return nil
+	}
+	if k == nil {
+		return nil
+	}
+	g := &proto.Group{Id: r.ID, Dn: r.DN, Attributes: attributes(r)}
+	d := proto.DigestGroup(g)
+	publish, err := p.judge(proto.KindGroup, k, d, r, g)
+	if err != nil || !publish {
+		return err
+	}
+	return p.out.group(ctx, k, g, d, proto.Retained_RETAINED_UNSPECIFIED)
+}
+
+func (p *pass) takeUser(ctx context.Context, r Record) error {
+	p.read0++
+	k, skip := p.identify(proto.KindUser, &r, p.cfg.Username)
+	if skip != "" {
+		p.sum.skip(proto.KindUser, r.DN, skip)
+		return nil
+	}
+	if k == nil {
+		return nil
+	}
+	u := p.user(r)
+	d := proto.DigestUser(u)
+	publish, err := p.judge(proto.KindUser, k, d, r, u)
+	if err != nil || !publish {
+		return err
+	}
+	return p.out.user(ctx, k, u, d, proto.Retained_RETAINED_UNSPECIFIED)
+}
+
+// judge tells what becomes of an entry that was read: true means that it is published now.
+func (p *pass) judge(kind proto.Kind, k *known, d proto.Digest, r Record, m proto.Message) (publish bool, err error) {
+	c := p.sum.counts(kind)
+	if !p.out.fits(proto.Size(m)) {
+		k.set(flagSkipped)
+		p.sum.skip(kind, r.DN, fmt.Sprintf("too large for a message: %d bytes", proto.Size(m)))
+		return false, nil
+	}
+	switch {
+	case k.is(flagRemoved): // new: nothing is known of it
+		c.Added++
+		p.state.kinds[kind].live++
+		k.clear(flagRemoved)
+		k.digest = d
+		return true, nil
+	case k.is(flagMissing):
+		c.Changed++
+		k.digest = d
+		return true, nil
+	case k.digest == d:
+		c.Unchanged++
+		return p.sum.Full, nil
+	}
+	c.Changed++
+	k.set(flagSpooled)
+	data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", r.DN, err)
+	}
+	return false, p.spools[kind].add(spooled{key: k.key, join: r, entry: data})
+}
+
+// user normalizes a record.
+func (p *pass) user(r Record) *proto.User {
+	groups := p.members.of(r, p.cfg.Nested)
+	no := false
+	u := &proto.User{
+		Id: r.ID, Dn: r.DN, Attributes: attributes(r),
+		Active:        p.cfg.Flags.Active.of(r, groups, p.flags.active, nil),
+		Staff:         p.cfg.Flags.Staff.of(r, groups, p.flags.staff, &no),
+		Superuser:     p.cfg.Flags.Superuser.of(r, groups, p.flags.superuser, &no),
+		GroupsUnknown: !p.cfg.Groups,
+	}
+	if p.cfg.Groups {
+		u.GroupIds = p.groupIDs(groups)
+	}
+	return u
+}
+
+// groupIDs returns the ids of the groups with these numbers, sorted, without those that only give flags.
+func (p *pass) groupIDs(numbers []uint32) []string {
+	var ids []string
+	for _, n := range numbers {
+		if id := p.members.ids[n]; id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// hold notes that a part of the pass waits, and publishes what and why.
+func (p *pass) hold(ctx context.Context, h Hold) error {
+	p.sum.Held = append(p.sum.Held, h)
+	p.sum.counts(h.Kind).Held += uint64(h.Count)
+	_, err := p.out.event(ctx, proto.TypeSnapshotHeld, &proto.SnapshotHeld{Snapshot: p.out.snapshot, Holds: []*proto.Hold{{
+		Kind: string(h.Kind), Change: "removed", Count: uint64(h.Count), Of: uint64(h.Of), Reason: h.Reason,
+	}}})
+	return err
+}
