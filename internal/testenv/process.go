@@ -91,6 +91,15 @@ func startServer(dir, signal string, as *syscall.Credential, argv ...string) (*s
 	return s, nil
 }
 
+// removeAtEnd removes dir when this process ends, however it ends.
+func removeAtEnd(dir string) error {
+	s, err := startServer(dir, "TERM", nil, "true")
+	if err == nil {
+		atExit(s.stop)
+	}
+	return err
+}
+
 // stop ends the daemon and waits until it is gone.
 func (s *server) stop() {
 	s.hold.Close()

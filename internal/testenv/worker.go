@@ -54,7 +54,9 @@ var unpackSite = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	atExit(func() { os.RemoveAll(dir) })
+	if err := removeAtEnd(dir); err != nil {
+		return "", err
+	}
 	site, err := fs.Sub(djangoSite, "djangosite")
 	if err != nil {
 		return "", err
