@@ -64,7 +64,7 @@ func (r *Relation) referenceTo(t *Relation) string {
 	column := ""
 	for _, ref := range r.References {
 		if ref.Table == t.Name && ref.Schema == t.Schema {
-			if column != "" {
+			if column != "" && column != ref.Column {
 				return ""
 			}
 			column = ref.Column
