@@ -49,8 +49,8 @@ type Reader interface {
 	Memberships(ctx context.Context, source string, users []string) ([]Membership, error)
 	// Letters returns dead letters and parked entries of stage "apply".
 	Letters(ctx context.Context, q LetterQuery) ([]Letter, error)
-	// Stale returns the ids, in order and behind after, of at most limit present links whose mapping isn't the given one.
-	Stale(ctx context.Context, source string, kind proto.Kind, mapping, after string, limit int) ([]string, error)
+	// ActiveSuperusers returns the primary keys of all users who are active and superusers; none where the table has no such columns.
+	ActiveSuperusers(ctx context.Context) ([]string, error)
 }
 
 // Tx is a read-write transaction.
@@ -123,6 +123,7 @@ type Row struct {
 	PK         string
 	Name       string
 	Privileged bool  // staff or superuser
+	Superuser  bool
 	Values     []any // one for each column of the table's Columns, as Table.Convert gives them
 }
 

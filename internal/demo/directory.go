@@ -236,9 +236,6 @@ func (d *Directory) Get(dn string) (Attributes, bool) {
 	return all, true
 }
 
-// Find returns the DNs of the entries that match an LDAP filter (RFC 4515), in the order in which they were added.
-func (d *Directory) Find(filter string) ([]string, error) { return nil, nil }
-
 // find returns the entry with this DN.
 func (d *Directory) find(dn string) (*entry, error) {
 	self, _, err := parseDN(dn)
