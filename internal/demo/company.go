@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,26 +26,18 @@ const (
 	disabled = 5
 )
 
+// What userAccountControl says of an account, as Active Directory does: a normal one, and one with bit 2 set.
+const (
+	accountNormal   = "512"
+	accountDisabled = "514"
+)
+
 // company is what the directory's entries don't say of the people in them.
 type company struct {
 	random    *rand.Rand
 	people    []*person
 	usernames map[string]bool // ever given out
 	hired     int             // the last employee number
-}
-
-type person struct {
-	dn           string
-	uid          string
-	woman        bool
-	native       bool // in the script of her culture
-	culture      culture
-	given, sur   name
-	site         site
-	team         team
-	settled      bool // isn't chosen for a change: leads a team, is staff, has no account, or was chosen before
-	account      string
-	employeeType string
 }
 
 // NewDirectory returns the directory of Kestrel Instruments: 1,000 people, five of them with a disabled account (userAccountControl 514), and 40
@@ -67,14 +58,14 @@ func NewDirectory(seed uint64) *Directory {
 
 // found fills the directory.
 func (d *Directory) found() error {
-	err := d.Modify(Base, Put("o", "Kestrel Instruments"))
+	err := d.modify(Base, Put("o", "Kestrel Instruments"))
 	for _, ou := range []string{"people", "groups", "services"} {
 		if err == nil {
-			err = d.Add("ou="+ou+","+Base, Attributes{"objectClass": {"top", "organizationalUnit"}})
+			err = d.add("ou="+ou+","+Base, Attributes{"objectClass": {"top", "organizationalUnit"}})
 		}
 	}
 	if err == nil {
-		err = d.Add(BindDN, Attributes{"objectClass": {"top", "applicationProcess"}, "description": {"Reads the directory for Django"}})
+		err = d.add(BindDN, Attributes{"objectClass": {"top", "applicationProcess"}, "description": {"Reads the directory for Django"}})
 	}
 	if err != nil {
 		return err
@@ -89,7 +80,7 @@ func (d *Directory) found() error {
 	}
 	for i := range disabled {
 		p := c.people[len(teams())+7+i*191]
-		p.account, p.settled = "514", true
+		p.account, p.settled = accountDisabled, true
 	}
 	groups := c.groups()
 	for _, p := range c.people {
@@ -114,7 +105,7 @@ func (c *company) somebody() *person {
 	}
 	p := &person{
 		woman: c.random.IntN(2) == 0, native: c.random.IntN(2) == 0, culture: cultures()[home],
-		site: sites()[where], account: "512", employeeType: "employee",
+		site: sites()[where], account: accountNormal, employeeType: "employee",
 	}
 	p.team = teams()[weighted(c.random, teams(), func(t team) int { return t.weight })]
 	given := p.culture.men
@@ -124,6 +115,7 @@ func (c *company) somebody() *person {
 	p.given = parseName(pick(c.random, strings.Fields(given)))
 	c.name(p, pick(c.random, strings.Fields(p.culture.surnames)))
 	c.hired++
+	p.number = c.hired
 	return p
 }
 
@@ -137,67 +129,6 @@ func (c *company) name(p *person, family string) {
 	c.usernames[uid] = true
 	p.uid = uid
 	p.dn = "uid=" + uid + "," + PeopleBase
-}
-
-// written is a name as the person writes it.
-func (p *person) written(n name) string {
-	if p.culture.script && !p.native {
-		return n.latin
-	}
-	return n.native
-}
-
-// fullName is the name as people say it, in the order of its culture.
-func (p *person) fullName() string {
-	if p.culture.family && p.native {
-		return p.written(p.sur) + " " + p.written(p.given)
-	}
-	return p.written(p.given) + " " + p.written(p.sur)
-}
-
-// nameAttributes are the attributes that change with a surname.
-func (p *person) nameAttributes() Attributes {
-	a := Attributes{
-		"sn": {p.written(p.sur)}, "cn": {p.fullName()}, "displayName": {p.fullName()}, "mail": {p.uid + "@kestrel.example"},
-	}
-	if latin := p.given.latin + " " + p.sur.latin; latin != p.fullName() {
-		a["cn"] = append(a["cn"], latin)
-	}
-	return a
-}
-
-func (c *company) attributes(p *person) Attributes {
-	a := p.nameAttributes()
-	a["objectClass"] = []string{"top", "person", "organizationalPerson", "inetOrgPerson"}
-	a["uid"] = []string{p.uid}
-	a["givenName"] = []string{p.written(p.given)}
-	a["title"] = []string{c.title(p)}
-	a["department"] = []string{p.team.department}
-	a["l"] = []string{p.site.city}
-	a["employeeNumber"] = []string{strconv.Itoa(c.number(p))}
-	a["employeeType"] = []string{p.employeeType}
-	a["preferredLanguage"] = []string{p.culture.language}
-	a["userAccountControl"] = []string{p.account}
-	if lead := c.lead(p.team); lead != nil && lead != p {
-		a["manager"] = []string{lead.dn}
-	}
-	return a
-}
-
-// title is what a person does in her team.
-func (c *company) title(p *person) string {
-	if c.lead(p.team) == p {
-		return p.team.titles[0]
-	}
-	return p.team.titles[1+c.number(p)%(len(p.team.titles)-1)]
-}
-
-// number is a person's employee number.
-func (c *company) number(p *person) int {
-	if i := slices.Index(c.people, p); i >= 0 {
-		return c.hired - len(c.people) + 1 + i
-	}
-	return c.hired
 }
 
 // lead is who leads a team: the first people of the company, in the order of the teams.
