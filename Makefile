@@ -1,0 +1,55 @@
+# ldapsync: everything a developer does. `make` alone builds; `make help` lists the rest.
+
+SHELL       := /bin/bash -o pipefail
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUF         := go tool -modfile=../tools/go.mod buf
+TESTFLAGS   ?=
+PACKAGES    ?= ./...
+GOFILES      = $(shell git ls-files --cached --others --exclude-standard '*.go')
+
+.DEFAULT_GOAL := build
+.PHONY: build install test servers lint proto-check generate freeze fmt demo clean help
+
+build: ## Build the static binary bin/ldapsync
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ldapsync ./cmd/ldapsync
+
+install: ## Build and install into Go's bin directory
+	CGO_ENABLED=0 go install -trimpath -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/ldapsync
+
+test: servers lint ## Install the test servers, lint, and run all tests (PACKAGES=./proto TESTFLAGS='-run X' for some)
+	go test -json -race -timeout 25m $(TESTFLAGS) $(PACKAGES) | go run ./scripts/totals
+
+servers: ## Install the servers that the tests need, if they are missing (Debian)
+	scripts/install-test-servers
+
+lint: proto-check ## Check formatting, go vet, staticcheck, and who imports whom
+	@files=$$(gofmt -l $(GOFILES)); if [ -n "$$files" ]; then echo "not formatted, make fmt mends it:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go test -count=1 .
+
+proto-check: ## Check the contract: its style, that it breaks no consumer, that its generated code is up to date
+	cd proto && $(BUF) lint
+	cd proto && $(BUF) breaking --against testdata/v1.binpb
+	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && mkdir "$$new/proto" && \
+		(cd proto && $(BUF) generate -o "$$new/proto") && \
+		diff -u proto/events.pb.go "$$new/proto/events.pb.go" || { echo "proto/events.pb.go is not what the schema generates: make generate"; exit 1; }
+
+generate: ## Generate the Go code of proto/
+	cd proto && $(BUF) generate
+
+freeze: ## Freeze the contract as it stands: what comes later may not break it
+	cd proto && $(BUF) build -o testdata/v1.binpb
+
+fmt: ## Format the Go code and the schema
+	gofmt -w $(GOFILES)
+	cd proto && $(BUF) format -w
+
+demo: build ## Show a whole synchronization: a company, a stream, Django's tables
+	bin/ldapsync demo
+
+clean: ## Remove what was built
+	rm -rf bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
