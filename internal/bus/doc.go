@@ -1,0 +1,14 @@
+// Package bus is the only package that knows NATS JetStream: it opens the server, outside or embedded, keeps the streams as they
+// should be, and gives the stages what they need of them.
+//
+// A Log is the stream of one source: the extractor writes it, everybody may read it. Requests and Trigger carry what is asked of an
+// extractor, Announce and Active say which service is running, Wake wakes a callback.
+//
+// Promised: one writer per stream, by the expected last sequence on every publish; a retried publish is stored once; an event that
+// Flush has confirmed is on disk (embedded: fsync on every write). Read and Follow hand out every event once, in order, across lost
+// connections and restarts of the server. A stream is never deleted, purged or emptied here, and never changed but where a setting
+// differs. Two processes never share an embedded store: a lock on the state directory keeps them apart.
+//
+// Not promised: that Requests and Wake hand out a message only once (they repeat it until it is acknowledged), or that an external
+// server keeps what it acknowledged: its own sync_interval and replicas decide that.
+package bus

@@ -1,0 +1,218 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// What a reader holds in advance: so many messages, and so many bytes, unless one message may be larger.
+const (
+	readMessages = 64
+	readBytes    = 16 << 20
+)
+
+// readerIdle is after how long without a request the server forgets a reader's consumer, which is then made anew.
+const readerIdle = 5 * time.Minute
+
+var (
+	errGap     = errors.New("the server left out a message")
+	errLagging = errors.New("the server lags behind its leader")
+)
+
+// Read hands out the events from sequence from up to and including to, in order; those that were erased, or aren't there yet, are
+// left out. The sequence ends with an error, or complete: an event that it left out wasn't in the stream.
+func (l *Log) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
+	return func(yield func(proto.Event, error) bool) {
+		if to > 0 && from <= to {
+			r := reader{log: l, next: max(from, 1), to: to, yield: yield}
+			r.run(ctx)
+		}
+	}
+}
+
+// Follow hands out every event from sequence from on, and waits for more, until an error ends it: ctx's, when ctx is done.
+// Event.Pending is set. It survives a lost connection: nothing is left out and nothing handed out twice.
+func (l *Log) Follow(ctx context.Context, from uint64) iter.Seq2[proto.Event, error] {
+	return func(yield func(proto.Event, error) bool) {
+		r := reader{log: l, next: max(from, 1), yield: yield}
+		r.run(ctx)
+	}
+}
+
+// reader reads by one ephemeral consumer after the other, each from the next sequence on: the position is here alone.
+type reader struct {
+	log   *Log
+	next  uint64
+	to    uint64 // 0: for ever
+	yield func(proto.Event, error) bool
+	done  bool // complete, or the receiver had enough
+}
+
+func (r *reader) run(ctx context.Context) {
+	try := r.log.bus.attempts()
+	for !r.done {
+		before := r.next
+		err := r.pull(ctx)
+		if r.done {
+			return
+		}
+		if r.next > before {
+			try.succeeded()
+		}
+		if err := try.failed(ctx, "reading "+r.log.name, err); err != nil {
+			r.yield(proto.Event{}, err)
+			return
+		}
+	}
+}
+
+// pull reads until done, or until its consumer is of no more use, for which it returns the reason.
+func (r *reader) pull(ctx context.Context) error {
+	ctx, cancel := r.log.bus.connected(ctx)
+	defer cancel()
+	messages, stop, err := r.open(ctx)
+	if err != nil || r.done {
+		return err
+	}
+	defer stop()
+	for delivered := uint64(1); ; delivered++ {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return cause(ctx, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Consumer != delivered {
+			return errGap
+		}
+		if err := r.hand(ctx, m, meta); err != nil || r.done {
+			return err
+		}
+	}
+}
+
+// hand gives one message to the receiver, and sees whether it was the last.
+func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	sequence := meta.Sequence.Stream
+	if r.to > 0 && sequence > r.to {
+		r.done = true
+		return nil
+	}
+	if sequence >= r.next {
+		e, err := event(m.Subject(), m.Headers(), m.Data(), sequence, meta.Timestamp)
+		if err != nil {
+			return fault.New(fault.Stream, "something else than ldapsync publishes to this stream", "%s, %w", r.log.name, err)
+		}
+		e.Pending = meta.NumPending
+		r.next = sequence + 1
+		if !r.yield(e, nil) {
+			r.done = true
+			return nil
+		}
+	}
+	if r.to == 0 {
+		return nil
+	}
+	if r.next > r.to {
+		r.done = true
+	} else if meta.NumPending == 0 {
+		return r.complete(ctx)
+	}
+	return nil
+}
+
+// complete ends a bounded read whose consumer has nothing more: what is left must be holes, and only the leader can say so.
+func (r *reader) complete(ctx context.Context) error {
+	return once(ctx, func(ctx context.Context) error {
+		m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: ">"})
+		if errors.Is(err, proto.ErrNotFound) || err == nil && m.Sequence > r.to {
+			r.done = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return errLagging
+	})
+}
+
+// open makes a consumer that begins at the next sequence.
+func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), error) {
+	l := r.log
+	var consumer jetstream.Consumer
+	err := once(ctx, func(ctx context.Context) error {
+		if err := r.behind(ctx); err != nil {
+			return err
+		}
+		var err error
+		consumer, err = l.bus.js.CreateConsumer(ctx, l.name, jetstream.ConsumerConfig{
+			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq:       r.next,
+			AckPolicy:         jetstream.AckNonePolicy,
+			MaxDeliver:        1,
+			InactiveThreshold: readerIdle,
+			MemoryStorage:     true,
+			Replicas:          1,
+		})
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	forget := func() { l.bus.forget(ctx, l.name, consumer.CachedInfo().Name) }
+	if r.to > 0 && consumer.CachedInfo().NumPending == 0 {
+		defer forget()
+		return nil, nil, r.complete(ctx)
+	}
+	messages, err := consumer.Messages(
+		jetstream.PullMaxMessagesWithBytesLimit(readMessages, max(readBytes, 2*l.largest())),
+		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(5*time.Second))
+	if err != nil {
+		forget()
+		return nil, nil, err
+	}
+	return messages, func() { messages.Stop(); forget() }, nil
+}
+
+// behind sees to it that what follows is new: a stream that ends before next-1 has lost events, and would count them again.
+func (r *reader) behind(ctx context.Context) error {
+	if r.to > 0 {
+		return nil
+	}
+	state, err := r.log.state(ctx)
+	if err == nil && r.next > state.LastSeq+1 {
+		err = fault.New(fault.Stream, "was the store restored from an older copy? accept the stream as a new one",
+			"stream %s ends at sequence %d, but %d was read from it before", r.log.name, state.LastSeq, r.next-1)
+	}
+	return err
+}
+
+// forget deletes an ephemeral consumer, if that is still possible: otherwise the server does it in a while.
+func (b *Bus) forget(ctx context.Context, stream, consumer string) {
+	if !b.nc.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := b.js.DeleteConsumer(ctx, stream, consumer); err != nil {
+		b.logger.Debug("a reader's consumer stays for a while", "stream", stream, "error", err)
+	}
+}
+
+// cause returns why ctx is done, where that is why an iterator ended, else err.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("%w", err)
+}

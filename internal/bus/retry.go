@@ -1,0 +1,165 @@
+package bus
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// requestTimeout is how long one request may go unanswered.
+const requestTimeout = 5 * time.Second
+
+// attempts is the pace and the end of trying again: cfg.RetryFor in all, counted from the first failure since the last success.
+type attempts struct {
+	bus    *Bus
+	policy *backoff.ExponentialBackOff // nil: the last one succeeded
+}
+
+func (b *Bus) attempts() *attempts { return &attempts{bus: b} }
+
+// succeeded forgets the failures so far.
+func (a *attempts) succeeded() { a.policy = nil }
+
+// failed waits before the next attempt, and returns nil. It returns the error to end with where there is none: ctx is done, the
+// error is permanent, or the time is over. what names the thing that failed.
+func (a *attempts) failed(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if permanent(err) {
+		return a.bus.fault(what, err)
+	}
+	if a.policy == nil {
+		a.policy = backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(50*time.Millisecond),
+			backoff.WithMaxInterval(15*time.Second),
+			backoff.WithMaxElapsedTime(a.bus.cfg.RetryFor)) // 0: never over
+	}
+	wait := a.policy.NextBackOff()
+	if wait == backoff.Stop {
+		return a.bus.fault(what, err)
+	}
+	a.bus.logger.Debug("trying again", "what", what, "error", err, "in", wait)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// retry runs op until it succeeds or there is no next attempt. Each attempt has requestTimeout.
+func (b *Bus) retry(ctx context.Context, what string, op func(context.Context) error) error {
+	try := b.attempts()
+	for {
+		err := once(ctx, op)
+		if err == nil {
+			return nil
+		}
+		if err := try.failed(ctx, what, err); err != nil {
+			return err
+		}
+	}
+}
+
+func once(ctx context.Context, op func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return op(ctx)
+}
+
+// permanent tells whether trying again can't mend err.
+func permanent(err error) bool {
+	if fault.IsPermanent(err) {
+		return true
+	}
+	for _, known := range []error{
+		proto.ErrNotFound, proto.ErrRival, errCredentials, errClosed,
+		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
+		nats.ErrConnectionClosed, nats.ErrMaxPayload, nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	if untrusted(err) {
+		return true
+	}
+	var refused jetstream.JetStreamError
+	if errors.As(err, &refused) && refused.APIError() != nil {
+		api := refused.APIError()
+		return api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount ||
+			api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429 && !wrongSequence(api)
+	}
+	return false
+}
+
+func untrusted(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
+}
+
+func wrongSequence(api *jetstream.APIError) bool {
+	return api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
+}
+
+// fault makes what people read of an error: what names the thing that failed.
+func (b *Bus) fault(what string, err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, proto.ErrNotFound) {
+		return err
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+		hint = "check the user and password, or the credentials file, of the NATS server"
+	case untrusted(err):
+		hint = "check the CA file set for NATS, and the name in the server's certificate"
+	case errors.Is(err, nats.ErrNoServers):
+		hint = "is the NATS server running, and the URL right?"
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		hint = "start nats-server with -js, and enable JetStream for the account"
+	}
+	if denied := b.refusal(); denied != nil && !permanent(err) {
+		err = denied
+		hint = "give this NATS user the rights on ldapsync.> and on the JetStream API"
+	}
+	make := fault.Passing
+	if permanent(err) {
+		make = fault.New
+	}
+	return make(fault.Stream, hint, "%s: %w", what, plain{err})
+}
+
+// plain shows an error of NATS without its prefixes and codes.
+type plain struct{ error }
+
+func (p plain) Unwrap() error { return p.error }
+
+func (p plain) Error() string {
+	var refused jetstream.JetStreamError
+	if errors.As(p.error, &refused) && refused.APIError() != nil && refused.APIError().Description != "" {
+		return refused.APIError().Description
+	}
+	if errors.Is(p.error, context.DeadlineExceeded) || errors.Is(p.error, nats.ErrTimeout) {
+		return "no answer"
+	}
+	text := strings.TrimPrefix(p.error.Error(), "nats: ")
+	return strings.ReplaceAll(text, "\n", " ")
+}
