@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Config is the whole configuration, with defaults filled in.
 type Config struct {
@@ -148,18 +151,24 @@ type TargetUsers struct {
 	Attributes Attributes `yaml:"attributes,omitempty"`
 	// Defaults for columns that no attribute fills, as text. Default: none.
 	Defaults map[string]string `yaml:"defaults,omitempty"`
-	// Columns of the flags. Default: is_active, is_staff, is_superuser.
-	Columns FlagColumns `yaml:"columns"`
+	// Columns of the flags. Default: is_active, is_staff, is_superuser, where the table has them.
+	Columns FlagColumns `yaml:"columns,omitempty"`
 
 	callbacks []string // by old name; each becomes a rule of the source
 }
 
 // FlagColumns are the columns that the flags are written to.
 type FlagColumns struct {
-	Active    string `yaml:"active"`
-	Staff     string `yaml:"staff"`
-	Superuser string `yaml:"superuser"`
+	Active    string `yaml:"active,omitempty"`
+	Staff     string `yaml:"staff,omitempty"`
+	Superuser string `yaml:"superuser,omitempty"`
 }
+
+// StaffOrDefault is the column of the staff flag.
+func (f FlagColumns) StaffOrDefault() string { return cmp.Or(f.Staff, "is_staff") }
+
+// SuperuserOrDefault is the column of the superuser flag.
+func (f FlagColumns) SuperuserOrDefault() string { return cmp.Or(f.Superuser, "is_superuser") }
 
 // TargetGroups maps groups onto auth_group.
 type TargetGroups struct {

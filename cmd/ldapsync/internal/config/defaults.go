@@ -24,7 +24,7 @@ func defaultSource(name string) Source {
 func defaultTarget(name string) Target {
 	return Target{
 		Name:    name,
-		Users:   TargetUsers{UsernameField: "username", Columns: FlagColumns{Active: "is_active", Staff: "is_staff", Superuser: "is_superuser"}},
+		Users:   TargetUsers{UsernameField: "username"},
 		Groups:  TargetGroups{Membership: true, OnRemoved: "keep"},
 		Adopt:   Adopt{Existing: true},
 		Removal: Removal{Scope: "linked"},

@@ -116,7 +116,7 @@ func TestFileGivesEverySetting(t *testing.T) {
 				{Name: "employeeType", Column: "is_manager", Bool: &Truth{Equals: []string{"manager", "boss"}}},
 			},
 			Defaults: map[string]string{"language": "en", "shoe_size": "42", "newsletter": "false"},
-			Columns:  FlagColumns{Active: "enabled", Staff: "is_staff", Superuser: "is_superuser"},
+			Columns:  FlagColumns{Active: "enabled"},
 		},
 		Groups:  TargetGroups{Attributes: Attributes{{Name: "cn", Column: "name"}}, OnRemoved: "delete"},
 		Adopt:   Adopt{Privileged: true},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -56,6 +57,9 @@ func (c *Config) validateSource(s *Source) error {
 		if _, err := ldap.CompileFilter(f.filter); err != nil {
 			return c.refuse(f.path, "such as (&(objectClass=person)(uid=*)); try it with ldapsearch", "not an LDAP filter: %s", filterError(err))
 		}
+	}
+	if s.Retry.For <= 0 {
+		return c.refuse(path+".retry.for", "such as 30s; services never give up anyway", "must be more than nothing")
 	}
 	if s.PageSize < 1 {
 		return c.refuse(path+".page_size", "1000 is what most servers allow", "must be 1 or more, not %d", s.PageSize)
@@ -191,12 +195,38 @@ func (c *Config) validateTarget(t *Target) error {
 	if err := c.validateColumns(path+".users", t.Users.Attributes, users, t.Users.UsernameField, "LDAP_SYNC_USER_ATTRIBUTES", "uid"); err != nil {
 		return err
 	}
+	if err := c.validateFlagColumns(path+".users.attributes", t); err != nil {
+		return err
+	}
 	for column := range t.Users.Defaults {
 		if t.Users.Attributes.For(column) != nil {
 			return c.refuse(path+".users.defaults."+column, "write it as the attribute's default: {field: "+column+", default: …}", "an attribute goes to that column")
 		}
 	}
 	return c.validateColumns(path+".groups", t.Groups.Attributes, groups, "name", "LDAP_SYNC_GROUP_ATTRIBUTES", "cn")
+}
+
+// validateFlagColumns keeps attributes away from the columns that flags go to.
+func (c *Config) validateFlagColumns(path string, t *Target) error {
+	columns := t.Users.Columns
+	for _, a := range t.Users.Attributes {
+		var flag string
+		switch a.Column {
+		case cmp.Or(columns.Active, "is_active"):
+			return c.refuse(path+"."+a.Name, fmt.Sprintf("write flags: {active: {attribute: %s, equals: […]}} (or bit, not_bit) under the source", a.Name),
+				"column %s belongs to the active flag, which the source derives", a.Column)
+		case columns.StaffOrDefault():
+			flag = "staff"
+		case columns.SuperuserOrDefault():
+			flag = "superuser"
+		}
+		for _, name := range t.Sources {
+			if f := c.Source(name).Flags; flag == "staff" && f.Staff != nil || flag == "superuser" && f.Superuser != nil {
+				return c.refuse(path+"."+a.Name, "keep one of the two", "column %s is taken by the %s flag of source %s", a.Column, flag, name)
+			}
+		}
+	}
+	return nil
 }
 
 func (c *Config) sourcesPath(path string) string {
