@@ -122,7 +122,7 @@ const (
 type Row struct {
 	PK         string
 	Name       string
-	Privileged bool  // staff or superuser
+	Privileged bool // staff or superuser
 	Superuser  bool
 	Values     []any // one for each column of the table's Columns, as Table.Convert gives them
 }

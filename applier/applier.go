@@ -1,0 +1,345 @@
+package applier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+
+	"github.com/cenkalti/backoff/v4"
+)
+
+// Applier applies one source's stream to one target.
+type Applier struct {
+	cfg    Config
+	store  Store
+	stream Stream
+
+	mu       sync.Mutex
+	summary  Summary
+	entries  uint64        // applied since the start
+	position uint64        // sequence up to which everything is applied
+	moved    chan struct{} // closed and made anew when position moves
+}
+
+// New returns an applier. stream may be nil for one that only previews, of a source that has no stream yet.
+func New(cfg Config, store Store, stream Stream) *Applier {
+	return &Applier{cfg: cfg.withDefaults(), store: store, stream: stream, moved: make(chan struct{})}
+}
+
+// Summary returns what was done since New.
+func (a *Applier) Summary() Summary {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.summary
+}
+
+// WaitFor blocks until everything up to and including a sequence is applied, or ctx is done.
+func (a *Applier) WaitFor(ctx context.Context, sequence uint64) error {
+	for {
+		a.mu.Lock()
+		position, moved := a.position, a.moved
+		a.mu.Unlock()
+		if position >= sequence {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Run applies the stream until ctx is done (its error is returned then), or until something retrying can't mend is met.
+func (a *Applier) Run(ctx context.Context) error {
+	for {
+		err := a.follow(ctx)
+		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
+			return err
+		}
+		a.cfg.Logger.Info("another applier is at work; starting over", "target", a.cfg.Target, "source", a.cfg.Source)
+	}
+}
+
+// follow applies from the checkpoint on.
+func (a *Applier) follow(ctx context.Context) error {
+	var cp *Checkpoint
+	err := a.retry(ctx, func() (err error) {
+		cp, err = a.store.Checkpoint(ctx, a.cfg.Source)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	from, cp, err := a.start(ctx, cp)
+	if err != nil {
+		return err
+	}
+	if cp != nil && cp.Mapping != a.cfg.hash() {
+		if cp, err = a.remap(ctx, *cp); err != nil {
+			return err
+		}
+	}
+	a.reached(from - 1)
+	f := follower{Applier: a, checkpoint: cp, last: from - 1}
+	for e, err := range a.stream.Follow(ctx, from) {
+		if err == nil {
+			err = f.take(ctx, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// start says from where on to follow, and checks that the checkpoint belongs to this stream.
+func (a *Applier) start(ctx context.Context, cp *Checkpoint) (from uint64, _ *Checkpoint, err error) {
+	first, last, err := a.stream.Bounds(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	full, err := lastFull(ctx, a.stream)
+	if err != nil {
+		return 0, nil, err
+	}
+	from = max(first, full, 1)
+	switch {
+	case cp == nil:
+		return from, nil, nil
+	case cp.Mode != "live":
+		return 0, nil, fault.New(fault.Database, "release it before the live stream is applied again",
+			"target %s is pinned to %s", a.cfg.Target, cp.Mode)
+	case cp.StreamID != a.stream.StreamID():
+		if !a.cfg.AcceptStream {
+			return 0, nil, fault.New(fault.Stream,
+				"was the state directory lost or moved, or are two systems of one name writing here? if the new stream is the right one, run once with --accept-stream",
+				"target %s follows another stream of source %s (%s) than this one (%s)", a.cfg.Target, a.cfg.Source, cp.StreamID, a.stream.StreamID())
+		}
+		a.cfg.Logger.Warn("taking another stream", "target", a.cfg.Target, "source", a.cfg.Source, "was", cp.StreamID, "is", a.stream.StreamID())
+		return from, cp, nil
+	case cp.Sequence > last:
+		return 0, nil, fault.New(fault.Stream, "the stream was restored from an older copy: events are missing in it; make a full snapshot into a new stream and accept that",
+			"target %s is at sequence %d of source %s, but the stream ends at %d", a.cfg.Target, cp.Sequence, a.cfg.Source, last)
+	case cp.Sequence+1 < first:
+		return 0, nil, fault.New(fault.Stream, "the events between were cut off before this target had them",
+			"target %s is at sequence %d of source %s, but the stream begins at %d", a.cfg.Target, cp.Sequence, a.cfg.Source, first)
+	}
+	return cp.Sequence + 1, cp, nil
+}
+
+// lastFull returns where the last committed full snapshot begins; 0 if there is none.
+func lastFull(ctx context.Context, stream Stream) (uint64, error) {
+	e, err := stream.LastOf(ctx, proto.TypeSnapshotCommitted)
+	if errors.Is(err, proto.ErrNotFound) {
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	var m proto.SnapshotCommitted
+	if err := proto.Unmarshal(e, &m); err != nil {
+		return 0, err
+	}
+	return m.GetFullSequence(), nil
+}
+
+// remap brings every link to the present mapping, from the stream: the directory isn't asked.
+func (a *Applier) remap(ctx context.Context, cp Checkpoint) (*Checkpoint, error) {
+	from, err := lastFull(ctx, a.stream)
+	if err != nil || cp.StreamID != a.stream.StreamID() {
+		return &cp, err
+	}
+	a.cfg.Logger.Info("the mapping changed: applying it from the stream", "target", a.cfg.Target, "source", a.cfg.Source)
+	for runs, err := range stateAt(ctx, a.stream, max(from, 1), cp.Sequence, a.cfg.BatchEntries) {
+		if err == nil {
+			err = a.commit(ctx, &cp, cp, runs, false)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	next := cp
+	next.Mapping = a.cfg.hash()
+	return &next, a.commit(ctx, &cp, next, nil, false)
+}
+
+// commit applies batches and moves the checkpoint from prev to next in one transaction, and counts what was done.
+func (a *Applier) commit(ctx context.Context, prev *Checkpoint, next Checkpoint, runs []batch, atEnd bool) error {
+	return a.retry(ctx, func() error {
+		var d done
+		err := a.store.Update(ctx, func(tx Tx) (err error) {
+			d = nil
+			if err := tx.Advance(ctx, prev, next); err != nil {
+				return err
+			}
+			d, err = a.write(ctx, tx, runs, atEnd)
+			return err
+		})
+		if err == nil {
+			a.count(d)
+		}
+		return err
+	})
+}
+
+// retry calls fn until it succeeds, fails in a way that retrying can't mend, or the time for that is over.
+func (a *Applier) retry(ctx context.Context, fn func() error) error {
+	pause := backoff.NewExponentialBackOff(backoff.WithMaxElapsedTime(a.cfg.RetryFor), backoff.WithMaxInterval(30e9))
+	return backoff.RetryNotify(func() error {
+		err := fn()
+		var f *fault.Error
+		if err == nil || errors.As(err, &f) && !f.Permanent && ctx.Err() == nil {
+			return err
+		}
+		return backoff.Permanent(err)
+	}, backoff.WithContext(pause, ctx), func(err error, wait time.Duration) {
+		a.cfg.Logger.Warn("trying again", "target", a.cfg.Target, "error", err, "in", wait.Round(time.Millisecond))
+	})
+}
+
+func (a *Applier) count(d done) {
+	a.mu.Lock()
+	for _, run := range d {
+		for _, c := range run.changes {
+			a.summary.add(run.kind, c)
+			a.entries++
+		}
+	}
+	entries := a.entries
+	a.mu.Unlock()
+	for _, run := range d {
+		for _, c := range run.changes {
+			if c.Action != Unchanged && c.Action != Touch {
+				a.cfg.OnChange(run.kind, c)
+			}
+		}
+	}
+	a.cfg.OnProgress(entries)
+}
+
+func (a *Applier) reached(sequence uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if sequence > a.position {
+		a.position = sequence
+		close(a.moved)
+		a.moved = make(chan struct{})
+	}
+}
+
+// follower is one run along the stream.
+type follower struct {
+	*Applier
+	checkpoint *Checkpoint
+	last       uint64  // sequence of the last event taken
+	buffer     batches // events that are taken and not yet applied
+	ended      bool    // a snapshot ended since the letters were last tried
+}
+
+// take adds an event, and applies what has come together when that is much, or when nothing more waits.
+func (f *follower) take(ctx context.Context, e proto.Event) error {
+	f.last = e.Sequence
+	switch {
+	case e.Type.Entry():
+		if err := f.buffer.event(e); err != nil {
+			return err
+		}
+		if f.buffer.n < f.cfg.BatchEntries && e.Pending > 0 {
+			return nil
+		}
+	case e.Type == proto.TypeSnapshotCommitted || e.Type == proto.TypeSnapshotAborted:
+		f.ended = true
+	default:
+		if e.Pending > 0 {
+			return nil
+		}
+	}
+	if err := f.apply(ctx, e); err != nil {
+		return err
+	}
+	if f.ended && e.Pending == 0 {
+		f.ended = false
+		if err := f.tryLetters(ctx); err != nil {
+			return err
+		}
+	}
+	f.reached(e.Sequence)
+	return nil
+}
+
+// apply commits the buffer. Brackets alone don't move the checkpoint.
+func (f *follower) apply(ctx context.Context, e proto.Event) error {
+	if f.buffer.n == 0 {
+		return nil
+	}
+	next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: e.Sequence, Mapping: f.cfg.hash(), Mode: "live"}
+	if err := f.commit(ctx, f.checkpoint, next, f.buffer.runs, false); err != nil {
+		return err
+	}
+	f.checkpoint, f.buffer = &next, batches{}
+	return nil
+}
+
+// tryLetters tries all parked and dead entries again, at the end of a snapshot. Where nothing comes of it nothing is written.
+func (f *follower) tryLetters(ctx context.Context) error {
+	if f.checkpoint == nil {
+		return nil
+	}
+	for _, kind := range []proto.Kind{proto.KindGroup, proto.KindUser} {
+		s := f.cfg.settings(kind)
+		s.atEnd = true
+		if s.mapping == nil {
+			continue
+		}
+		var items []item
+		writes := false
+		err := f.retry(ctx, func() error {
+			return f.store.View(ctx, func(r Reader) (err error) {
+				items, writes, err = f.letters(ctx, r, s)
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if !writes {
+			continue
+		}
+		if err := f.commit(ctx, f.checkpoint, *f.checkpoint, []batch{{kind, items}}, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letters returns the entries of all letters of a kind, and whether a plan for them writes anything.
+func (a *Applier) letters(ctx context.Context, r Reader, s settings) ([]item, bool, error) {
+	letters, err := r.Letters(ctx, LetterQuery{Source: s.source, Kind: s.kind, All: true})
+	if err != nil {
+		return nil, false, err
+	}
+	var items []item
+	for _, l := range letters {
+		it, err := fromLetter(l)
+		if err != nil {
+			return nil, false, fmt.Errorf("letter %s: %w", l.ID, err)
+		}
+		items = append(items, it)
+	}
+	all, f, err := gather(ctx, r, s, items, false)
+	if err != nil {
+		return nil, false, err
+	}
+	changes, err := plan(s, f, all)
+	for _, c := range changes {
+		if c.writes() {
+			return items, true, err
+		}
+	}
+	return items, false, err
+}

@@ -1,0 +1,97 @@
+package applier
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"ldapsync/proto"
+)
+
+// Config says how one source's stream is applied to one target.
+type Config struct {
+	// Target and Source are their names. Required.
+	Target, Source string
+	// Users maps users; nil: users aren't applied.
+	Users *Mapping
+	// Groups maps groups; nil: groups aren't applied, and nobody is in one.
+	Groups *Mapping
+	// Memberships tells to keep the users' memberships in the source's groups. Default: false.
+	Memberships bool
+	// DeleteGroups deletes the row of a group that is gone, if sync created it. Default: false, its row and its permissions stay.
+	DeleteGroups bool
+	// Adopt says which accounts that are there already may be taken over by name.
+	Adopt Adoption
+	// AcceptStream takes a stream with another identity than the one applied so far for the same source. Default: false, it is refused.
+	AcceptStream bool
+	// BatchEntries is how many entries one transaction takes, about. Default: 2000.
+	BatchEntries int
+	// RetryFor is how long a database that fails is tried again before Run gives up. Default: 0, for ever.
+	RetryFor time.Duration
+	// OnProgress, if set, is called after each transaction with the number of entries applied since the start.
+	OnProgress func(entries uint64)
+	// OnChange, if set, is called after each transaction for every change in it but Unchanged and Touch.
+	OnChange func(proto.Kind, Change)
+	// Logger. Default: discards.
+	Logger *slog.Logger
+	// Now gives the times in dead letters. Default: time.Now.
+	Now func() time.Time
+}
+
+// Adoption says which accounts that are there already, without a link, may be taken over by an entry of the same name.
+type Adoption struct {
+	Existing   bool // any, on any run
+	Privileged bool // also staff and superusers
+}
+
+func (c Config) withDefaults() Config {
+	if c.BatchEntries == 0 {
+		c.BatchEntries = 2000
+	}
+	if c.OnProgress == nil {
+		c.OnProgress = func(uint64) {}
+	}
+	if c.OnChange == nil {
+		c.OnChange = func(proto.Kind, Change) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// mapping of a kind; nil if that kind isn't applied.
+func (c Config) mapping(kind proto.Kind) *Mapping {
+	if kind == proto.KindGroup {
+		return c.Groups
+	}
+	return c.Users
+}
+
+// hash identifies everything by which the same entries would be applied otherwise.
+func (c Config) hash() string {
+	var parts []string
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		if c.mapping(kind) != nil {
+			parts = append(parts, string(kind)+":"+c.settings(kind).hash)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func (c Config) settings(kind proto.Kind) settings {
+	s := settings{
+		source: c.Source, kind: kind, mapping: c.mapping(kind), adopt: c.Adopt,
+		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups,
+	}
+	if s.mapping != nil {
+		s.hash = s.mapping.Hash()
+	}
+	if kind == proto.KindUser && s.memberships {
+		s.hash += "+groups"
+	}
+	return s
+}

@@ -1,0 +1,126 @@
+package applier
+
+import (
+	"fmt"
+
+	"ldapsync/proto"
+)
+
+// item is the last word on one entry, of an event or of a letter.
+type item struct {
+	id      string
+	entry   entry // nil if it is removed and wasn't known
+	digest  proto.Digest
+	seq     uint64
+	removed bool
+	reason  string
+	letter  bool // it comes from a letter
+}
+
+func (it item) dn() string {
+	if it.entry == nil {
+		return ""
+	}
+	return it.entry.GetDn()
+}
+
+// batch is what follows each other in the stream and is of one kind: the last word on each entry, in the order of the first.
+type batch struct {
+	kind  proto.Kind
+	items []item
+}
+
+// batches takes the events apart: runs of one kind, in which each entry occurs once.
+type batches struct {
+	runs  []batch
+	place map[string]int // of an id in the last run
+	n     int
+}
+
+func (b *batches) add(kind proto.Kind, it item) {
+	if len(b.runs) == 0 || b.runs[len(b.runs)-1].kind != kind {
+		b.runs = append(b.runs, batch{kind: kind})
+		b.place = map[string]int{}
+	}
+	run := &b.runs[len(b.runs)-1]
+	b.n++
+	if i, ok := b.place[it.id]; ok {
+		run.items[i] = it
+		return
+	}
+	b.place[it.id] = len(run.items)
+	run.items = append(run.items, it)
+}
+
+// event adds the entries of one event.
+func (b *batches) event(e proto.Event) error {
+	switch e.Type {
+	case proto.TypeUserUpserted:
+		var m proto.UserUpserted
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		for i, u := range m.GetUsers() {
+			d, err := digest(e, m.GetDigests(), i)
+			if err != nil {
+				return err
+			}
+			b.add(proto.KindUser, item{id: u.GetId(), entry: u, digest: d, seq: e.Sequence})
+		}
+	case proto.TypeGroupUpserted:
+		var m proto.GroupUpserted
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		for i, g := range m.GetGroups() {
+			d, err := digest(e, m.GetDigests(), i)
+			if err != nil {
+				return err
+			}
+			b.add(proto.KindGroup, item{id: g.GetId(), entry: g, digest: d, seq: e.Sequence})
+		}
+	case proto.TypeUserRemoved:
+		var m proto.UserRemoved
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		b.add(proto.KindUser, item{id: m.GetUser().GetId(), entry: m.GetUser(), seq: e.Sequence, removed: true, reason: m.GetReason()})
+	case proto.TypeGroupRemoved:
+		var m proto.GroupRemoved
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		b.add(proto.KindGroup, item{id: m.GetGroup().GetId(), entry: m.GetGroup(), seq: e.Sequence, removed: true, reason: m.GetReason()})
+	}
+	return nil
+}
+
+func digest(e proto.Event, packed []byte, i int) (proto.Digest, error) {
+	if len(packed) < 16*(i+1) {
+		return proto.Digest{}, fmt.Errorf("%s, sequence %d: a digest is missing", e.Type, e.Sequence)
+	}
+	return proto.Digest(packed[16*i:]), nil
+}
+
+// fromLetter makes an item of a letter.
+func fromLetter(l Letter) (item, error) {
+	e := proto.Event{Type: "letter", ContentType: proto.ContentTypeProtobuf, Data: l.Entry, Sequence: l.Sequence}
+	if l.Kind == proto.KindGroup {
+		var g proto.Group
+		err := proto.Unmarshal(e, &g)
+		return item{id: l.ID, entry: &g, digest: proto.DigestGroup(&g), seq: l.Sequence, letter: true}, err
+	}
+	var u proto.User
+	err := proto.Unmarshal(e, &u)
+	return item{id: l.ID, entry: &u, digest: proto.DigestUser(&u), seq: l.Sequence, letter: true}, err
+}
+
+// toLetter makes a letter of an item that can't be applied.
+func (it item) toLetter(source string, kind proto.Kind, reason string) (*Letter, error) {
+	m, ok := it.entry.(proto.Message)
+	if !ok {
+		return nil, fmt.Errorf("entry %s: neither a user nor a group", it.id)
+	}
+	data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
+	return &Letter{Source: source, Kind: kind, ID: it.id, DN: it.dn(), Reason: reason, Sequence: it.seq, Entry: data}, err
+}

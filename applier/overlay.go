@@ -1,0 +1,178 @@
+package applier
+
+import (
+	"context"
+	"slices"
+
+	"ldapsync/proto"
+)
+
+// overlay is a Reader that answers as if the changes planned so far had been written: names claimed and set free, links, rows,
+// memberships, letters. New rows get the primary key "new:" and their id.
+type overlay struct {
+	Reader
+	links   map[proto.Kind]map[string]Link
+	rows    map[proto.Kind]map[string]Row
+	byName  map[proto.Kind]map[string]map[string]bool // folded name → primary keys of rows in rows
+	joined  map[string]map[string]bool                // user → group → is a member
+	letters map[proto.Kind]map[string]*Letter         // nil: dropped
+}
+
+func newOverlay(r Reader) *overlay {
+	o := &overlay{
+		Reader: r,
+		links:  map[proto.Kind]map[string]Link{}, rows: map[proto.Kind]map[string]Row{},
+		byName: map[proto.Kind]map[string]map[string]bool{}, joined: map[string]map[string]bool{},
+		letters: map[proto.Kind]map[string]*Letter{},
+	}
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		o.links[kind], o.rows[kind] = map[string]Link{}, map[string]Row{}
+		o.byName[kind], o.letters[kind] = map[string]map[string]bool{}, map[string]*Letter{}
+	}
+	return o
+}
+
+// absorb takes changes as written.
+func (o *overlay) absorb(kind proto.Kind, changes []Change) {
+	for _, c := range changes {
+		if c.DropLetter {
+			o.letters[kind][c.ID] = nil
+		}
+		if c.Letter != nil {
+			o.letters[kind][c.ID] = c.Letter
+		}
+		if c.Link == nil {
+			continue
+		}
+		if c.Action == Create {
+			c.PK = "new:" + c.ID
+			c.Link.PK = c.PK
+		}
+		o.links[kind][c.ID] = *c.Link
+		if c.Values == nil {
+			continue
+		}
+		row := Row{PK: c.PK, Name: c.Name, Values: slices.Clone(c.Values)}
+		for i, v := range row.Values {
+			if v == (Keep{}) && c.Before != nil {
+				row.Values[i] = c.Before[i]
+			}
+		}
+		if old, ok := o.rows[kind][c.PK]; ok {
+			delete(o.byName[kind][Fold(old.Name)], c.PK)
+		}
+		o.rows[kind][c.PK] = row
+		name := Fold(row.Name)
+		if o.byName[kind][name] == nil {
+			o.byName[kind][name] = map[string]bool{}
+		}
+		o.byName[kind][name][c.PK] = true
+		o.member(c.PK, c.Join, true)
+		o.member(c.PK, c.Leave, false)
+	}
+}
+
+func (o *overlay) member(user string, groups []string, is bool) {
+	if len(groups) > 0 && o.joined[user] == nil {
+		o.joined[user] = map[string]bool{}
+	}
+	for _, g := range groups {
+		o.joined[user][g] = is
+	}
+}
+
+func (o *overlay) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]Link, error) {
+	links, err := o.Reader.Links(ctx, source, kind, ids)
+	links = slices.DeleteFunc(links, func(l Link) bool { _, ok := o.links[kind][l.ID]; return ok })
+	for _, id := range compact(ids) {
+		if l, ok := o.links[kind][id]; ok {
+			links = append(links, l)
+		}
+	}
+	return links, err
+}
+
+func (o *overlay) LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]Link, error) {
+	links, err := o.Reader.LinksOf(ctx, kind, pks)
+	source := ""
+	for _, l := range o.links[kind] {
+		source = l.Source // an overlay belongs to one source
+		if slices.Contains(pks, l.PK) {
+			links = append(links, l)
+		}
+	}
+	seen := map[string]bool{}
+	slices.Reverse(links) // those of the overlay first
+	return slices.DeleteFunc(links, func(l Link) bool {
+		over, ok := o.links[kind][l.ID]
+		stale := l.Source == source && (ok && over.PK != l.PK || seen[l.ID])
+		seen[l.ID] = seen[l.ID] || l.Source == source
+		return stale
+	}), err
+}
+
+func (o *overlay) Rows(ctx context.Context, kind proto.Kind, pks []string) ([]Row, error) {
+	var rows []Row
+	var ask []string
+	for _, pk := range compact(pks) {
+		if row, ok := o.rows[kind][pk]; ok {
+			rows = append(rows, row)
+		} else {
+			ask = append(ask, pk)
+		}
+	}
+	there, err := o.Reader.Rows(ctx, kind, ask)
+	return append(rows, there...), err
+}
+
+func (o *overlay) Named(ctx context.Context, kind proto.Kind, names []string) ([]Row, error) {
+	rows, err := o.Reader.Named(ctx, kind, names)
+	rows = slices.DeleteFunc(rows, func(r Row) bool { _, ok := o.rows[kind][r.PK]; return ok })
+	folded := make([]string, len(names))
+	for i, name := range names {
+		folded[i] = Fold(name)
+	}
+	for _, name := range compact(folded) {
+		for pk := range o.byName[kind][name] {
+			rows = append(rows, o.rows[kind][pk])
+		}
+	}
+	return rows, err
+}
+
+func (o *overlay) Memberships(ctx context.Context, source string, users []string) ([]Membership, error) {
+	ask := slices.DeleteFunc(slices.Clone(users), func(pk string) bool { _, ok := o.newRow(pk); return ok })
+	members, err := o.Reader.Memberships(ctx, source, ask)
+	members = slices.DeleteFunc(members, func(m Membership) bool { _, ok := o.joined[m.User][m.Group]; return ok })
+	for _, user := range compact(users) {
+		for group, is := range o.joined[user] {
+			if is {
+				members = append(members, Membership{user, group})
+			}
+		}
+	}
+	return members, err
+}
+
+// newRow tells whether a primary key is that of a row that is only planned.
+func (o *overlay) newRow(pk string) (Row, bool) {
+	row, ok := o.rows[proto.KindUser][pk]
+	return row, ok && len(pk) > 4 && pk[:4] == "new:"
+}
+
+func (o *overlay) Letters(ctx context.Context, q LetterQuery) ([]Letter, error) {
+	letters, err := o.Reader.Letters(ctx, q)
+	letters = slices.DeleteFunc(letters, func(l Letter) bool { _, ok := o.letters[q.Kind][l.ID]; return ok })
+	for id, l := range o.letters[q.Kind] {
+		if l != nil && (q.All || slices.Contains(q.IDs, id) || slices.Contains(q.Names, l.Name)) {
+			letters = append(letters, *l)
+		}
+	}
+	return letters, err
+}
+
+func compact(keys []string) []string {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}

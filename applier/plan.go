@@ -1,0 +1,231 @@
+package applier
+
+import (
+	"slices"
+	"time"
+
+	"ldapsync/proto"
+)
+
+// plan tells what is to be done for the items, in their order. It asks nobody and writes nothing.
+func plan(s settings, f *facts, items []item) ([]Change, error) {
+	p := planner{settings: s, facts: f, gone: map[string]bool{}, taken: map[string]bool{}}
+	var active []item
+	for _, it := range items {
+		switch l := f.links[it.id]; {
+		case it.removed && !f.settled(s, it):
+			p.gone[l.PK] = true
+		case !it.removed && !f.settled(s, it):
+			active = append(active, it)
+		}
+	}
+	seats := assign(s, f, active, p.gone)
+	for _, st := range seats {
+		if st.former != nil {
+			p.taken[st.pk] = true
+		}
+	}
+	changes := make([]Change, 0, len(items))
+	for _, it := range items {
+		c, err := p.change(it, seats[it.id])
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, c)
+		if st := seats[it.id]; st.former != nil && !p.gone[st.pk] {
+			changes = append(changes, p.orphan(*st.former))
+		}
+	}
+	return p.keepLastSuperuser(changes), nil
+}
+
+type planner struct {
+	settings
+	*facts
+	gone  map[string]bool // primary keys of the rows whose entries the batch removes
+	taken map[string]bool // and of those that go to an entry made again
+}
+
+func (p planner) change(it item, st seat) (Change, error) {
+	c := Change{Action: Unchanged, Source: p.source, ID: it.id, DN: it.dn()}
+	letter, lettered := p.letters[it.id]
+	l, linked := p.links[it.id]
+	c.Name, c.PK = l.Name, l.PK
+	c.DropLetter = lettered
+	switch {
+	case p.settled(p.settings, it):
+		return c, nil
+	case it.removed:
+		return p.remove(c, it, l), nil
+	case st.action == Skip || st.action == Park:
+		c.Action, c.Reason, c.DropLetter = st.action, st.reason, false
+		if m := p.values[it.id]; m.err == nil {
+			c.Name = m.values[0].(string)
+		}
+		w, err := it.toLetter(p.source, p.kind, st.reason)
+		if err != nil {
+			return c, err
+		}
+		w.Name = p.values[it.id].name
+		w.Parked = st.action == Park && !p.atEnd && !(lettered && !letter.Parked)
+		if !lettered || letter.Reason != w.Reason || letter.Parked != w.Parked || letter.Sequence != w.Sequence {
+			c.Letter = w
+		}
+		return c, nil
+	}
+	return p.row(c, it, st, l, linked), nil
+}
+
+// remove makes a link gone. Of a group, Write takes the memberships that sync made.
+func (p planner) remove(c Change, it item, l Link) Change {
+	c.Action, c.Reason = Remove, it.reason
+	l.State, l.GoneSequence, l.GoneReason, l.Sequence = Gone, it.seq, it.reason, it.seq
+	switch {
+	case p.taken[l.PK]:
+		l.State, l.PK = Deleted, ""
+	case p.kind == proto.KindGroup && p.deleteRows && l.How == Created:
+		c.DeleteRow, l.State = true, Deleted
+	}
+	c.Link = &l
+	return c
+}
+
+// orphan takes the row away from the link of an entry that is gone, because another entry got it.
+func (p planner) orphan(l Link) Change {
+	l.State, l.PK = Deleted, ""
+	return Change{
+		Action: Touch, Source: p.source, ID: l.ID, DN: l.DN, Name: l.Name, Link: &l,
+		Reason: "its account went to an entry that was made again",
+	}
+}
+
+// row plans the row of an entry that has a seat.
+func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
+	m := p.values[it.id]
+	c.Action, c.PK, c.Values, c.Reason = st.action, st.pk, slices.Clone(m.values), ""
+	c.Name, _ = m.values[0].(string)
+	returning := linked && l.State != Present
+	if st.former != nil {
+		l, returning = *st.former, true
+	}
+	u, _ := it.entry.(*proto.User)
+	if how, ok := hows[st.action]; ok {
+		l.How = how
+	}
+	if st.action == Create {
+		l.ActiveWritten = p.setActive(&c, begin(u))
+	} else {
+		before := p.rows[st.pk]
+		c.Before = before.Values
+		l.ActiveWritten = p.setActive(&c, decide(u, l, returning, p.isActive(before)))
+		c.compare(before, p.mapping.active)
+	}
+	p.groupsOf(&c, u)
+	if c.Action == Update && len(c.Set)+len(c.Join)+len(c.Leave) == 0 && !returning {
+		c.Action = Touch
+	}
+	l.Source, l.Kind, l.ID, l.PK, l.DN, l.Name = p.source, p.kind, it.id, st.pk, it.dn(), m.name
+	l.State, l.GoneSequence, l.GoneReason, l.DeactivatedBy = Present, 0, "", ""
+	l.DeactivatedAt = Link{}.DeactivatedAt
+	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
+	c.Link = &l
+	return c
+}
+
+// hows tells how a link came to be, by the action that makes it.
+var hows = map[Action]How{Create: Created, Adopt: Adopted, Relink: Relinked}
+
+func (p planner) setActive(c *Change, a activity) *bool {
+	if p.mapping.active < 0 {
+		return nil
+	}
+	c.Values[p.mapping.active] = a.value
+	return a.written
+}
+
+func (p planner) isActive(row Row) bool {
+	if p.mapping.active < 0 || p.mapping.active >= len(row.Values) {
+		return true
+	}
+	active, _ := row.Values[p.mapping.active].(bool)
+	return active
+}
+
+// compare finds the columns that differ.
+func (c *Change) compare(before Row, active int) {
+	for i, want := range c.Values {
+		if want == (Keep{}) || equal(want, before.Values[i]) {
+			continue
+		}
+		c.Set = append(c.Set, i)
+		c.Rename = c.Rename || i == 0
+		if i == active {
+			c.Reactivate, c.Deactivate = want == true, want == false
+		}
+	}
+}
+
+// equal compares two values of a column. Times are equal if they are the same instant.
+func equal(a, b any) bool {
+	if at, ok := a.(time.Time); ok {
+		bt, ok := b.(time.Time)
+		return ok && at.Equal(bt)
+	}
+	return a == b
+}
+
+// groupsOf compares the memberships in the groups that the source manages.
+func (p planner) groupsOf(c *Change, u *proto.User) {
+	if u == nil || !p.settings.memberships || u.GetGroupsUnknown() {
+		return
+	}
+	wanted := map[string]bool{}
+	for _, id := range u.GetGroupIds() {
+		if l, ok := p.groups[id]; ok {
+			wanted[l.PK] = true
+		} else {
+			c.Pending = append(c.Pending, id)
+		}
+	}
+	for _, pk := range p.facts.memberships[c.PK] {
+		if c.PK != "" && !wanted[pk] {
+			c.Leave = append(c.Leave, pk)
+		}
+		delete(wanted, pk)
+	}
+	c.Join = keys(wanted)
+}
+
+// keepLastSuperuser takes back what would leave nobody active who is a superuser.
+func (p planner) keepLastSuperuser(changes []Change) []Change {
+	left := map[string]bool{}
+	for _, pk := range p.superusers {
+		left[pk] = true
+	}
+	if len(left) == 0 {
+		return changes
+	}
+	super := slices.IndexFunc(p.mapping.fields, func(f *Field) bool { return f != nil && f.Flag == "superuser" })
+	loses := func(c Change, column int) bool {
+		return column >= 0 && slices.Contains(c.Set, column) && c.Values[column] == false
+	}
+	for i, c := range changes {
+		for _, column := range []int{p.mapping.active, super} {
+			if !left[c.PK] || !loses(c, column) {
+				continue
+			}
+			if len(left) > 1 {
+				delete(left, c.PK)
+				continue
+			}
+			changes[i].Reason = "the last active superuser stays one"
+			changes[i].Set = slices.DeleteFunc(slices.Clone(changes[i].Set), func(n int) bool { return n == column })
+			changes[i].Values[column] = Keep{}
+			changes[i].Deactivate = changes[i].Deactivate && column != p.mapping.active
+			if column == p.mapping.active && changes[i].Link != nil {
+				changes[i].Link.ActiveWritten = p.links[c.ID].ActiveWritten
+			}
+		}
+	}
+	return changes
+}

@@ -1,0 +1,124 @@
+package applier
+
+import (
+	"context"
+
+	"ldapsync/proto"
+)
+
+// Preview plans, in one read-only transaction, what would be done: first for the events of the stream that aren't applied yet, then
+// for those that feed hands to its argument. each is called for every change but Unchanged and Touch, and may be nil. Nothing is
+// written or created. What a preview can't know is what the database refuses at the moment of writing.
+func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event) error) error, each func(proto.Kind, Change)) (Summary, error) {
+	if each == nil {
+		each = func(proto.Kind, Change) {}
+	}
+	var sum Summary
+	err := a.store.View(ctx, func(r Reader) error {
+		sum = Summary{}
+		p := previewer{Applier: a, over: newOverlay(r), sum: &sum, each: each}
+		if err := p.backlog(ctx); err != nil {
+			return err
+		}
+		err := feed(func(e proto.Event) error { return p.event(ctx, e) })
+		if err != nil {
+			return err
+		}
+		return p.flush(ctx)
+	})
+	return sum, err
+}
+
+type previewer struct {
+	*Applier
+	over   *overlay
+	buffer batches
+	sum    *Summary
+	each   func(proto.Kind, Change)
+}
+
+// backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.
+func (p *previewer) backlog(ctx context.Context) error {
+	if p.stream == nil {
+		return nil
+	}
+	cp, err := p.store.Checkpoint(ctx, p.cfg.Source)
+	if err != nil {
+		return err
+	}
+	from, cp, err := p.start(ctx, cp)
+	if err != nil {
+		return err
+	}
+	_, last, err := p.stream.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if cp != nil && cp.Mapping != p.cfg.hash() && cp.StreamID == p.stream.StreamID() {
+		full, err := lastFull(ctx, p.stream)
+		if err != nil {
+			return err
+		}
+		for runs, err := range stateAt(ctx, p.stream, max(full, 1), cp.Sequence, p.cfg.BatchEntries) {
+			if err == nil {
+				err = p.plan(ctx, runs)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for e, err := range p.stream.Read(ctx, from, last) {
+		if err == nil {
+			err = p.event(ctx, e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *previewer) event(ctx context.Context, e proto.Event) error {
+	if !e.Type.Entry() {
+		return nil
+	}
+	if err := p.buffer.event(e); err != nil {
+		return err
+	}
+	if p.buffer.n < p.cfg.BatchEntries {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+func (p *previewer) flush(ctx context.Context) error {
+	runs := p.buffer.runs
+	p.buffer = batches{}
+	return p.plan(ctx, runs)
+}
+
+func (p *previewer) plan(ctx context.Context, runs []batch) error {
+	for _, run := range runs {
+		s := p.cfg.settings(run.kind)
+		if s.mapping == nil {
+			continue
+		}
+		items, f, err := gather(ctx, p.over, s, run.items, true)
+		if err != nil {
+			return err
+		}
+		changes, err := plan(s, f, items)
+		if err != nil {
+			return err
+		}
+		p.over.absorb(run.kind, changes)
+		for _, c := range changes {
+			p.sum.add(run.kind, c)
+			if c.Action != Unchanged && c.Action != Touch {
+				p.each(run.kind, c)
+			}
+		}
+	}
+	return nil
+}

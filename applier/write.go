@@ -1,0 +1,112 @@
+package applier
+
+import (
+	"context"
+	"errors"
+
+	"ldapsync/proto"
+)
+
+// done is what one transaction did, by kind; it counts once the transaction is committed.
+type done []kindChanges
+
+type kindChanges struct {
+	kind    proto.Kind
+	changes []Change
+}
+
+// write plans and writes batches in a transaction. A batch with a value that the database refuses is halved until the value's entry
+// is alone; that one becomes a dead letter.
+func (a *Applier) write(ctx context.Context, tx Tx, runs []batch, atEnd bool) (done, error) {
+	var out done
+	for _, run := range runs {
+		s := a.cfg.settings(run.kind)
+		s.atEnd = atEnd
+		if s.mapping == nil {
+			continue
+		}
+		changes, err := a.writeItems(ctx, tx, s, run.items)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, kindChanges{run.kind, changes})
+	}
+	return out, nil
+}
+
+func (a *Applier) writeItems(ctx context.Context, tx Tx, s settings, items []item) ([]Change, error) {
+	changes, err := a.planAndWrite(ctx, tx, s, items, true)
+	var refused *DataError
+	if !errors.As(err, &refused) {
+		return changes, err
+	}
+	if len(items) > 1 {
+		first, err := a.writeItems(ctx, tx, s, items[:len(items)/2])
+		if err != nil {
+			return nil, err
+		}
+		second, err := a.writeItems(ctx, tx, s, items[len(items)/2:])
+		return append(first, second...), err
+	}
+	// Alone, and without the parked entries that it might have let in.
+	if changes, err = a.planAndWrite(ctx, tx, s, items, false); !errors.As(err, &refused) {
+		return changes, err
+	}
+	return a.refuse(ctx, tx, s, items[0], refused.Error())
+}
+
+func (a *Applier) planAndWrite(ctx context.Context, tx Tx, s settings, items []item, pull bool) (changes []Change, err error) {
+	items, f, err := gather(ctx, tx, s, items, pull)
+	if err != nil {
+		return nil, err
+	}
+	if changes, err = plan(s, f, items); err != nil {
+		return nil, err
+	}
+	return changes, a.carryOut(ctx, tx, s.kind, changes)
+}
+
+// carryOut writes those changes that write something.
+func (a *Applier) carryOut(ctx context.Context, tx Tx, kind proto.Kind, changes []Change) error {
+	writes := make([]Change, 0, len(changes))
+	at := make([]int, 0, len(changes))
+	for i, c := range changes {
+		if c.Letter != nil {
+			c.Letter.Since = a.cfg.Now()
+		}
+		if c.writes() {
+			writes, at = append(writes, c), append(at, i)
+		}
+	}
+	if len(writes) == 0 {
+		return nil
+	}
+	err := tx.Savepoint(ctx, func() error { return tx.Write(ctx, kind, writes) })
+	for i, c := range writes { // with the primary keys of new rows
+		changes[at[i]] = c
+	}
+	return err
+}
+
+// writes tells whether a change writes anything at all.
+func (c Change) writes() bool {
+	return c.Link != nil || c.Letter != nil || c.DropLetter || len(c.Set) > 0 || len(c.Join) > 0 || len(c.Leave) > 0
+}
+
+// refuse makes a dead letter of an entry that the database refuses.
+func (a *Applier) refuse(ctx context.Context, tx Tx, s settings, it item, reason string) ([]Change, error) {
+	letters, err := tx.Letters(ctx, LetterQuery{Source: s.source, Kind: s.kind, IDs: []string{it.id}})
+	if err != nil {
+		return nil, err
+	}
+	l, err := it.toLetter(s.source, s.kind, reason)
+	if err != nil {
+		return nil, err
+	}
+	c := Change{Action: Skip, Source: s.source, ID: it.id, DN: it.dn(), Reason: reason, Letter: l}
+	if len(letters) == 1 && letters[0].Reason == l.Reason && letters[0].Sequence == l.Sequence && !letters[0].Parked {
+		c.Letter = nil
+	}
+	changes := []Change{c}
+	return changes, a.carryOut(ctx, tx, s.kind, changes)
+}
