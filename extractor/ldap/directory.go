@@ -111,17 +111,8 @@ func (d *Directory) openAny(ctx context.Context, pinned string) (*Session, error
 		texts[i] = err.Error()
 	}
 	_, hint := fault.Of(failed[0])
-	return nil, &fault.Error{Class: fault.Directory, Hint: hint, Err: joined{"none of the servers answers: " + strings.Join(texts, "; "), errors.Join(failed...)}}
+	return nil, &fault.Error{Class: fault.Directory, Hint: hint, Err: told{"none of the servers answers: " + strings.Join(texts, "; "), errors.Join(failed...)}}
 }
-
-// joined is several errors on one line.
-type joined struct {
-	text string
-	errs error
-}
-
-func (j joined) Error() string { return j.text }
-func (j joined) Unwrap() error { return j.errs }
 
 // open connects to one server and prepares the session.
 func (d *Directory) open(ctx context.Context, a address, pinned string) (*Session, error) {

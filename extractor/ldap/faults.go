@@ -159,11 +159,18 @@ func requestFault(a address, what string, err error) error {
 		return networkFault(a, what, err)
 	}
 	hint, passing := advice(result)
-	if passing {
-		return fault.Passing(fault.Directory, hint, "%s: %s: %s", a.uri, what, resultText(result))
-	}
-	return fault.New(fault.Directory, hint, "%s: %s: %s", a.uri, what, resultText(result))
+	told := told{a.uri + ": " + what + ": " + resultText(result), err}
+	return &fault.Error{Class: fault.Directory, Err: told, Hint: hint, Permanent: !passing}
 }
+
+// told is an error in words of ours.
+type told struct {
+	text  string
+	cause error
+}
+
+func (t told) Error() string { return t.text }
+func (t told) Unwrap() error { return t.cause }
 
 // networkFault is for an answer that didn't come, or can't be read.
 func networkFault(a address, what string, err error) error {
