@@ -8,8 +8,9 @@ import (
 // Accounts is a target's database, as the callbacks that act on accounts see it. The work items are the target's gone links:
 // no message has to arrive for them to be found.
 //
-// An error of class fault.Database is the database's own (the connection, the rights, missing tables): it ends the look. Any other
-// error of Deactivate and Delete, which then have done nothing, blames the data: they are called again with halves until the culprit is alone.
+// An error of class fault.Database is the database's own: it ends the look at once if it is permanent (rights, missing tables), or if the
+// database doesn't answer either when it is asked again. Any other error of Deactivate and Delete, which then have done nothing, is
+// some accounts' (their data, a lock on their rows): they are called again with halves until the culprit is alone.
 type Accounts interface {
 	// Due returns the accounts that are gone and that the callback hasn't handled: behind (source, id) after, at most limit, in
 	// order. Those whose last attempt failed are due when their letter says so. now is the time to compare that with.

@@ -21,7 +21,7 @@ type person struct {
 	handled map[string]bool
 	letters map[string]*letter
 	refuse  string // why the database refuses her
-	poison  string // an error of her data that fails the whole transaction
+	poison  error  // what fails a whole transaction that she is in
 }
 
 type letter struct {
@@ -40,7 +40,6 @@ type accounts struct {
 	before   func(callback string, n int)                  // called, unlocked, at the start of each transaction
 	batches  []int                                         // the size of each transaction that was begun
 	looks    int                                           // how often Due was asked from the start
-	limits   []int                                         // what Due was asked for
 	position map[string]uint64                             // by source
 	asked    func(source string)                           // called, unlocked, for each Position
 	answer   func(r []callbacks.Result) []callbacks.Result // what a faulty store makes of its results
@@ -83,7 +82,6 @@ func (a *accounts) Due(_ context.Context, callback string, now time.Time, after 
 	if after == (callbacks.Key{}) {
 		a.looks++
 	}
-	a.limits = append(a.limits, limit)
 	if a.down != nil {
 		return nil, a.down
 	}
@@ -132,8 +130,8 @@ func (a *accounts) transact(callback string, list []callbacks.Account, do func(*
 		return nil, err
 	}
 	for _, item := range list {
-		if p := a.people[item.Key]; p.poison != "" {
-			return nil, fmt.Errorf("%s", p.poison)
+		if p := a.people[item.Key]; p.poison != nil {
+			return nil, p.poison
 		}
 	}
 	var results []callbacks.Result

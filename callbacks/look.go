@@ -21,7 +21,8 @@ func (s *Service) RunOnce(ctx context.Context) (*Summary, error) {
 	}
 	now := s.cfg.Now()
 	for _, name := range s.cfg.Callbacks {
-		if err := s.look(ctx, name, now, sum); err != nil {
+		l := &look{Service: s, callback: name, sum: sum}
+		if err := l.all(ctx, now); err != nil {
 			return sum, s.blame(ctx, name, err)
 		}
 	}
@@ -37,54 +38,77 @@ func (s *Service) RunOnce(ctx context.Context) (*Summary, error) {
 	return sum, nil
 }
 
-// look goes once through what was due at now, page by page. What it notes as failed is due later than that: nobody comes up twice.
-func (s *Service) look(ctx context.Context, callback string, now time.Time, sum *Summary) error {
+// look is one callback's part of a look.
+type look struct {
+	*Service
+	callback string
+	sum      *Summary
+	stuck    int // accounts in a row that the database couldn't get at, though it answers
+}
+
+// all goes once through what was due at now, page by page. What it notes as failed is due later than that: nobody comes up twice.
+func (l *look) all(ctx context.Context, now time.Time) error {
 	var after Key
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		page, err := s.accounts.Due(ctx, callback, now, after, s.cfg.Batch)
+		page, err := l.accounts.Due(ctx, l.callback, now, after, l.cfg.Batch)
 		if err != nil {
 			return err
 		}
 		if len(page) == 0 {
 			return nil
 		}
-		if err := s.attempt(ctx, callback, page, sum); err != nil {
+		if err := l.attempt(ctx, page); err != nil {
 			return err
 		}
 		after = page[len(page)-1].Key
 	}
 }
 
-// attempt handles accounts in one transaction. If their data are to blame for its failure, it halves them until the culprit is alone.
-func (s *Service) attempt(ctx context.Context, callback string, accounts []Account, sum *Summary) error {
-	results, err := s.act(ctx, callback, accounts)
+// attempt handles accounts in one transaction. If some of them are to blame for its failure, it halves them until the culprit is alone.
+func (l *look) attempt(ctx context.Context, accounts []Account) error {
+	results, err := l.act(ctx, accounts)
 	switch {
 	case err == nil:
-		return s.settle(ctx, callback, accounts, results, sum)
-	case ctx.Err() != nil || isDatabase(err):
+		l.stuck = 0
+		return l.settle(ctx, accounts, results)
+	case ctx.Err() != nil || isDatabase(err) && !l.answers(ctx, err):
 		return err
 	case len(accounts) == 1:
-		return s.note(ctx, callback, Result{Account: accounts[0], Outcome: Refused, Reason: err.Error()}, sum)
+		return l.note(ctx, Result{Account: accounts[0], Outcome: Refused, Reason: err.Error()})
 	}
 	half := len(accounts) / 2
-	if err := s.attempt(ctx, callback, accounts[:half], sum); err != nil {
+	if err := l.attempt(ctx, accounts[:half]); err != nil {
 		return err
 	}
-	return s.attempt(ctx, callback, accounts[half:], sum)
+	return l.attempt(ctx, accounts[half:])
 }
 
-func (s *Service) act(ctx context.Context, callback string, accounts []Account) ([]Result, error) {
-	if callback == Delete {
-		return s.accounts.Delete(ctx, accounts)
+func (l *look) act(ctx context.Context, accounts []Account) ([]Result, error) {
+	if l.callback == Delete {
+		return l.accounts.Delete(ctx, accounts)
 	}
-	return s.accounts.Deactivate(ctx, accounts)
+	return l.accounts.Deactivate(ctx, accounts)
+}
+
+// mostStuck is how many transactions in a row may fail as if the database did: halving a full batch takes eight for one account that
+// an application holds locked. More of them mean that it is the database after all.
+const mostStuck = 20
+
+// answers tells whether the database works after all, so that err, a fault of its own that may pass, is about some of the accounts:
+// an application holds locks on their rows.
+func (l *look) answers(ctx context.Context, err error) bool {
+	if l.stuck++; l.stuck > mostStuck || fault.IsPermanent(err) {
+		return false
+	}
+	_, down := l.accounts.NextDue(ctx, l.callback)
+	return down == nil
 }
 
 // settle notes what became of each account. One without an answer counts as refused, so that it isn't lost in silence.
-func (s *Service) settle(ctx context.Context, callback string, accounts []Account, results []Result, sum *Summary) error {
+func (l *look) settle(ctx context.Context, accounts []Account, results []Result) error {
 	answers := make(map[Key]Result, len(results))
 	for _, r := range results {
 		answers[r.Key] = r
@@ -95,7 +119,7 @@ func (s *Service) settle(ctx context.Context, callback string, accounts []Accoun
 			r = Result{Outcome: Refused, Reason: "the database gave no answer for this account"}
 		}
 		r.Account = a
-		if err := s.note(ctx, callback, r, sum); err != nil {
+		if err := l.note(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -103,13 +127,13 @@ func (s *Service) settle(ctx context.Context, callback string, accounts []Accoun
 }
 
 // note counts and reports one result, after its failure, if it is one, is in the database.
-func (s *Service) note(ctx context.Context, callback string, r Result, sum *Summary) error {
-	attrs := []any{"target", s.cfg.Target, "callback", callback, "source", r.Source, "id", r.ID, "dn", r.DN, "username", r.Username}
+func (l *look) note(ctx context.Context, r Result) error {
+	attrs := []any{"target", l.cfg.Target, "callback", l.callback, "source", r.Source, "id", r.ID, "dn", r.DN, "username", r.Username}
 	level := slog.LevelInfo
 	if r.Outcome == Refused {
 		r.Reason = oneLine(r.Reason)
-		next := s.cfg.Now().Add(s.cfg.delay(r.Attempts))
-		if err := s.accounts.Fail(ctx, callback, r.Account, r.Reason, next); err != nil {
+		next := l.cfg.Now().Add(l.cfg.delay(r.Attempts))
+		if err := l.accounts.Fail(ctx, l.callback, r.Account, r.Reason, next); err != nil {
 			return err
 		}
 		attrs = append(attrs, "reason", r.Reason, "attempt", r.Attempts+1, "next", next.Format(time.RFC3339))
@@ -117,9 +141,9 @@ func (s *Service) note(ctx context.Context, callback string, r Result, sum *Summ
 			level = slog.LevelDebug // was warned of; the dead letter stays listed
 		}
 	}
-	sum.add(r)
-	s.cfg.Logger.Log(ctx, level, "account "+string(r.Outcome), attrs...)
-	s.cfg.OnResult(r)
+	l.sum.add(r)
+	l.cfg.Logger.Log(ctx, level, "account "+string(r.Outcome), attrs...)
+	l.cfg.OnResult(r)
 	return nil
 }
 

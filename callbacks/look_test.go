@@ -122,7 +122,7 @@ func TestAPoisonedAccountIsFoundByHalving(t *testing.T) {
 	a := newAccounts(t)
 	a.left(13)
 	bad := a.left(1)
-	bad.poison = `violates foreign key constraint "shop_order_user_id" (SQLSTATE 23503)`
+	bad.poison = errors.New(`violates foreign key constraint "shop_order_user_id" (SQLSTATE 23503)`)
 	a.left(50)
 	sum := look(t, a, config(callbacks.Delete))
 	if sum.Deleted != 63 || sum.Refused != 1 || !bad.row {
@@ -133,6 +133,44 @@ func TestAPoisonedAccountIsFoundByHalving(t *testing.T) {
 	}
 	if len(a.batches) > 2*7 {
 		t.Errorf("%d transactions; want O(log n)", len(a.batches))
+	}
+}
+
+var locked = fault.Passing(fault.Database, "an application holds locks on these rows", "database: canceling statement due to lock timeout")
+
+func TestALockedRowDoesNotStopTheOthers(t *testing.T) {
+	a := newAccounts(t)
+	a.left(150)
+	held := a.left(1)
+	held.poison = locked
+	a.left(150)
+	sum := look(t, a, config(callbacks.Deactivate))
+	if sum.Deactivated != 300 || sum.Refused != 1 || held.letters[callbacks.Deactivate] == nil {
+		t.Errorf("%+v; want 300 deactivated, the locked one to be tried again", sum)
+	}
+}
+
+func TestALockedTableIsTheDatabases(t *testing.T) {
+	a := newAccounts(t)
+	a.left(400)
+	for _, p := range a.people {
+		p.poison = locked
+	}
+	sum, err := callbacks.New(config(callbacks.Deactivate), a).RunOnce(t.Context())
+	if !errors.Is(err, locked) || len(a.batches) > 25 {
+		t.Errorf("%v after %d transactions; want the lock to end the look soon", err, len(a.batches))
+	}
+	if sum.Refused > 20 {
+		t.Errorf("%d accounts are blamed for it", sum.Refused)
+	}
+}
+
+func TestMissingRightsBlameNobody(t *testing.T) {
+	a := newAccounts(t)
+	a.left(3).poison = fault.New(fault.Database, "GRANT UPDATE", "permission denied for table auth_user")
+	sum, err := callbacks.New(config(callbacks.Deactivate), a).RunOnce(t.Context())
+	if class, _ := fault.Of(err); class != fault.Database || !fault.IsPermanent(err) || sum.Handled() != 0 || len(a.batches) != 1 {
+		t.Errorf("%+v, %v after %d transactions", sum, err, len(a.batches))
 	}
 }
 
