@@ -43,6 +43,10 @@ func (l *Log) Flush(ctx context.Context) (last uint64, err error) { return l.wri
 
 // publisher is the one writer of a stream. Each message states the sequence that it expects to follow, so it can be stored in one
 // place only, whenever and however often it arrives; that makes it safe to send many at once and to send them again.
+//
+// The sequence isn't enough where many are under way: behind a rival's message in place of the first, the second would find the
+// sequence that it expects. So each but the first of a round states its predecessor's message id as well, and one refusal refuses
+// everything behind it.
 type publisher struct {
 	log *Log
 
@@ -51,7 +55,9 @@ type publisher struct {
 	confirmed uint64        // every event up to here is stored
 	window    []*sent       // those behind it, in order, without a hole
 	bytes     int           // in the window
+	nonce     string        // makes message ids of their own for what is published since begin
 	round     uint64        // of sending; answers to earlier rounds are of no more interest
+	opened    bool          // something was sent in this round
 	unsettled int           // messages of this round without an answer
 	broken    error         // why the window has to be looked at and sent again
 	progress  time.Time     // when something was last sent into silence, or answered
@@ -80,7 +86,7 @@ func (p *publisher) begin(last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.final, p.broken = nil, nil
-	p.confirmed, p.window, p.bytes = last, nil, 0
+	p.confirmed, p.window, p.bytes, p.nonce = last, nil, 0, newID()
 	p.nextRound()
 	p.failures.succeeded()
 }
@@ -88,7 +94,7 @@ func (p *publisher) begin(last uint64) {
 // nextRound makes a fresh start of sending: what is still under way no longer matters.
 func (p *publisher) nextRound() {
 	p.round++
-	p.unsettled = 0
+	p.opened, p.unsettled = false, 0
 	p.progress = time.Now()
 	p.lost = p.log.bus.lost()
 }
@@ -100,8 +106,7 @@ func (p *publisher) publish(ctx context.Context, e proto.Event) (uint64, error) 
 		return 0, p.end(err)
 	}
 	s := &sent{message: p.log.message(e), id: e.ID}
-	// Prepared here, so that its size is known; the longest number stands in for the one to come.
-	s.message.Header[jetstream.ExpectedLastSeqHeader] = []string{"18446744073709551615"}
+	p.address(s, p.confirmed+uint64(len(p.window))+1, true)
 	s.size = s.message.Size() - len(s.message.Subject)
 	if limit := p.log.largest(); s.size > limit {
 		return 0, p.end(fault.New(fault.Stream, "raise max_payload of the NATS server, or publish fewer or smaller attributes",
@@ -116,9 +121,24 @@ func (p *publisher) publish(ctx context.Context, e proto.Event) (uint64, error) 
 	p.window = append(p.window, s)
 	p.bytes += s.size
 	sequence := p.confirmed + uint64(len(p.window))
-	s.message.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(sequence-1, 10)}
 	p.send(s, sequence)
 	return sequence, nil
+}
+
+// address says where a message is to be stored: behind a sequence and, unless it opens a round, behind a message.
+func (p *publisher) address(s *sent, sequence uint64, follows bool) {
+	header := s.message.Header
+	header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(sequence-1, 10)}
+	header[jetstream.MsgIDHeader] = []string{p.messageID(sequence)}
+	if follows {
+		header[jetstream.ExpectedLastMsgIDHeader] = []string{p.messageID(sequence - 1)}
+	} else {
+		delete(header, jetstream.ExpectedLastMsgIDHeader)
+	}
+}
+
+func (p *publisher) messageID(sequence uint64) string {
+	return p.nonce + "." + strconv.FormatUint(sequence, 10)
 }
 
 func (p *publisher) flush(ctx context.Context) (uint64, error) {
@@ -164,6 +184,8 @@ func (p *publisher) send(s *sent, sequence uint64) {
 	if p.unsettled == 0 {
 		p.progress = time.Now()
 	}
+	p.address(s, sequence, p.opened)
+	p.opened = true
 	s.message.Reply = fmt.Sprintf("%s%d.%d", p.replies, p.round, sequence)
 	if err := p.log.bus.nc.PublishMsg(s.message); err != nil {
 		p.broken = err

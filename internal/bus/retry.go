@@ -99,7 +99,7 @@ func permanent(err error) bool {
 	if errors.As(err, &refused) && refused.APIError() != nil {
 		api := refused.APIError()
 		return api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount ||
-			api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429 && !wrongSequence(api)
+			api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429 && !wrongPlace(api)
 	}
 	return false
 }
@@ -112,8 +112,16 @@ func untrusted(err error) bool {
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid)
 }
 
-func wrongSequence(api *jetstream.APIError) bool {
-	return api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
+// errCodeWrongLastMsgID is JSStreamWrongLastMsgIDErrF of the server; jetstream has no name for it.
+const errCodeWrongLastMsgID jetstream.ErrorCode = 10070
+
+// wrongPlace tells whether a publish was refused because the stream doesn't end where it says.
+func wrongPlace(api *jetstream.APIError) bool {
+	switch api.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant, errCodeWrongLastMsgID:
+		return true
+	}
+	return false
 }
 
 // fault makes what people read of an error: what names the thing that failed.
