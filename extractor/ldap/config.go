@@ -53,9 +53,9 @@ type Config struct {
 	MemberAttributes []string
 	// IDAttribute gives entries their id. Default: "", the pinned one or the best that the server has.
 	IDAttribute string
-	// UsernameAttribute and GroupNameAttribute are what Lookup searches in a directory without an id attribute. Default: "", Lookup
-	// fails there.
-	UsernameAttribute, GroupNameAttribute string
+	// UsernameAttributes and GroupNameAttributes are what Lookup searches in a directory without an id attribute, where ids are
+	// names. Default: none, Lookup fails there.
+	UsernameAttributes, GroupNameAttributes []string
 
 	// PageSize is how many entries are asked for at once (RFC 2696). Active Directory refuses more than 1000. Default: 1000.
 	PageSize int
@@ -159,7 +159,7 @@ func (c *Config) validateBases() error {
 var description = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)(;[A-Za-z0-9-]+)*$`)
 
 func (c *Config) validateAttributes() error {
-	all := [][]string{c.UserAttributes, c.GroupAttributes, c.MemberAttributes, optional(c.IDAttribute), optional(c.UsernameAttribute), optional(c.GroupNameAttribute)}
+	all := [][]string{c.UserAttributes, c.GroupAttributes, c.MemberAttributes, optional(c.IDAttribute), c.UsernameAttributes, c.GroupNameAttributes}
 	for _, names := range all {
 		for _, name := range names {
 			if !description.MatchString(name) {

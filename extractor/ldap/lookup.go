@@ -15,7 +15,7 @@ import (
 // lookupChunk is how many ids one filter holds.
 const lookupChunk = 100
 
-// Lookup implements extractor.Session. Where the directory has no id attribute, ids are names (see Config.UsernameAttribute).
+// Lookup implements extractor.Session. Where the directory has no id attribute, ids are names (see Config.UsernameAttributes).
 func (s *Session) Lookup(ctx context.Context, kind proto.Kind, ids []string) ([]extractor.Record, error) {
 	v := &s.users
 	if kind == proto.KindGroup {
@@ -50,28 +50,32 @@ func (s *Session) Lookup(ctx context.Context, kind proto.Kind, ids []string) ([]
 
 // idFilter is the kind's filter, narrowed to these ids.
 func (s *Session) idFilter(v *view, ids []string) (string, error) {
-	attribute := s.id
-	if attribute == "" {
-		attribute = v.name
-	}
-	if attribute == "" {
+	attributes := s.idAttributes(v.names)
+	if len(attributes) == 0 {
 		return "", fault.New(fault.Usage, "configure an id attribute", "%s: the directory has no id attribute: a missing %s can't be looked up", s.conn.address.uri, v.kind)
 	}
 	var b strings.Builder
 	b.WriteString("(&" + v.filter + "(|")
-	for _, id := range ids {
-		value := goldap.EscapeFilter(id)
-		if isGUID(attribute) {
-			guid, ok := parseGUID(id)
+	for _, attribute := range attributes {
+		for _, id := range ids {
+			value, ok := idValue(attribute, id)
 			if !ok {
 				return "", fault.New(fault.Directory, "was the id attribute changed?", "%s: id %s isn't a GUID, as those of %s are", s.conn.address.uri, id, attribute)
 			}
-			value = escapeBytes(guid[:])
+			b.WriteString("(" + attribute + "=" + value + ")")
 		}
-		b.WriteString("(" + attribute + "=" + value + ")")
 	}
 	b.WriteString("))")
 	return b.String(), nil
+}
+
+// idValue writes an id as a value in a filter.
+func idValue(attribute, id string) (value string, ok bool) {
+	if !isGUID(attribute) {
+		return goldap.EscapeFilter(id), true
+	}
+	guid, ok := parseGUID(id)
+	return escapeBytes(guid[:]), ok
 }
 
 // read runs one search without pages.

@@ -19,7 +19,7 @@ type view struct {
 	filter string
 	asked  []string // what the server is asked for
 	wanted []wanted // what is handed out
-	name   string   // stands for the id where there is none
+	names  []string // stand for the id where there is none
 }
 
 // wanted is one attribute to hand out.
@@ -46,7 +46,7 @@ func (s *Session) userView() view {
 	if s.server.activeDirectory {
 		links = append(links, primaryGroupID)
 	}
-	return s.view(proto.KindUser, s.cfg.UserFilter, s.cfg.UserAttributes, links, s.cfg.UsernameAttribute)
+	return s.view(proto.KindUser, s.cfg.UserFilter, s.cfg.UserAttributes, links, s.cfg.UsernameAttributes)
 }
 
 func (s *Session) groupView() view {
@@ -54,20 +54,28 @@ func (s *Session) groupView() view {
 	if s.server.activeDirectory {
 		links = append(links, primaryGroupToken)
 	}
-	return s.view(proto.KindGroup, s.cfg.GroupFilter, s.cfg.GroupAttributes, links, s.cfg.GroupNameAttribute)
+	return s.view(proto.KindGroup, s.cfg.GroupFilter, s.cfg.GroupAttributes, links, s.cfg.GroupNameAttributes)
 }
 
-func (s *Session) view(kind proto.Kind, filter string, attributes, links []string, name string) view {
-	v := view{kind: kind, filter: filter, name: name}
+func (s *Session) view(kind proto.Kind, filter string, attributes, links, names []string) view {
+	v := view{kind: kind, filter: filter, names: names}
 	for _, attribute := range attributes {
 		v.wanted = append(v.wanted, wanted{attribute, match(attribute)})
 	}
-	for _, attribute := range slices.Concat(attributes, links, optional(s.id)) {
+	for _, attribute := range slices.Concat(attributes, links, s.idAttributes(names)) {
 		if !slices.ContainsFunc(v.asked, func(known string) bool { return strings.EqualFold(known, attribute) }) {
 			v.asked = append(v.asked, attribute)
 		}
 	}
 	return v
+}
+
+// idAttributes is what must be read to tell entries apart.
+func (s *Session) idAttributes(names []string) []string {
+	if s.id == "" {
+		return names
+	}
+	return []string{s.id}
 }
 
 // records turns a page's entries into records.
