@@ -12,6 +12,7 @@ import (
 type overlay struct {
 	Reader
 	links   map[proto.Kind]map[string]Link
+	owned   map[proto.Kind]map[string]map[string]bool // primary key → ids of links in links
 	rows    map[proto.Kind]map[string]Row
 	byName  map[proto.Kind]map[string]map[string]bool // folded name → primary keys of rows in rows
 	joined  map[string]map[string]bool                // user → group → is a member
@@ -21,12 +22,13 @@ type overlay struct {
 func newOverlay(r Reader) *overlay {
 	o := &overlay{
 		Reader: r,
-		links:  map[proto.Kind]map[string]Link{}, rows: map[proto.Kind]map[string]Row{},
+		links:  map[proto.Kind]map[string]Link{}, owned: map[proto.Kind]map[string]map[string]bool{}, rows: map[proto.Kind]map[string]Row{},
 		byName: map[proto.Kind]map[string]map[string]bool{}, joined: map[string]map[string]bool{},
 		letters: map[proto.Kind]map[string]*Letter{},
 	}
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		o.links[kind], o.rows[kind] = map[string]Link{}, map[string]Row{}
+		o.owned[kind] = map[string]map[string]bool{}
 		o.byName[kind], o.letters[kind] = map[string]map[string]bool{}, map[string]*Letter{}
 	}
 	return o
@@ -48,6 +50,8 @@ func (o *overlay) absorb(kind proto.Kind, changes []Change) {
 			c.PK = "new:" + c.ID
 			c.Link.PK = c.PK
 		}
+		delete(o.owned[kind][o.links[kind][c.ID].PK], c.ID)
+		put(o.owned[kind], c.Link.PK, c.ID)
 		o.links[kind][c.ID] = *c.Link
 		if c.Values == nil {
 			continue
@@ -62,11 +66,7 @@ func (o *overlay) absorb(kind proto.Kind, changes []Change) {
 			delete(o.byName[kind][Fold(old.Name)], c.PK)
 		}
 		o.rows[kind][c.PK] = row
-		name := Fold(row.Name)
-		if o.byName[kind][name] == nil {
-			o.byName[kind][name] = map[string]bool{}
-		}
-		o.byName[kind][name][c.PK] = true
+		put(o.byName[kind], Fold(row.Name), c.PK)
 		o.member(c.PK, c.Join, true)
 		o.member(c.PK, c.Leave, false)
 	}
@@ -94,21 +94,16 @@ func (o *overlay) Links(ctx context.Context, source string, kind proto.Kind, ids
 
 func (o *overlay) LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]Link, error) {
 	links, err := o.Reader.LinksOf(ctx, kind, pks)
-	source := ""
-	for _, l := range o.links[kind] {
-		source = l.Source // an overlay belongs to one source
-		if slices.Contains(pks, l.PK) {
-			links = append(links, l)
+	links = slices.DeleteFunc(links, func(l Link) bool {
+		planned, ok := o.links[kind][l.ID]
+		return ok && planned.Source == l.Source
+	})
+	for _, pk := range compact(pks) {
+		for id := range o.owned[kind][pk] {
+			links = append(links, o.links[kind][id])
 		}
 	}
-	seen := map[string]bool{}
-	slices.Reverse(links) // those of the overlay first
-	return slices.DeleteFunc(links, func(l Link) bool {
-		over, ok := o.links[kind][l.ID]
-		stale := l.Source == source && (ok && over.PK != l.PK || seen[l.ID])
-		seen[l.ID] = seen[l.ID] || l.Source == source
-		return stale
-	}), err
+	return links, err
 }
 
 func (o *overlay) Rows(ctx context.Context, kind proto.Kind, pks []string) ([]Row, error) {
@@ -169,6 +164,13 @@ func (o *overlay) Letters(ctx context.Context, q LetterQuery) ([]Letter, error) 
 		}
 	}
 	return letters, err
+}
+
+func put(sets map[string]map[string]bool, key, member string) {
+	if sets[key] == nil {
+		sets[key] = map[string]bool{}
+	}
+	sets[key][member] = true
 }
 
 func compact(keys []string) []string {
