@@ -130,11 +130,12 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 		event: {"ldapsync", "extractor"},
 		proto.Subject("corp", proto.TypeSnapshotCommitted): {"ldapsync", "extractor"},
 		proto.RunsSubject("corp"):                          {"ldapsync", "operator"},
-		"ldapsync.service.apply.default":                   stages,
+		"ldapsync.service.applier.default":                 stages,
 
 		"$JS.API.INFO":                                             limited,
 		"$JS.API.STREAM.INFO.LDAPSYNC_corp":                        limited,
 		"$JS.API.STREAM.CREATE.LDAPSYNC_corp":                      {"ldapsync", "extractor"},
+		"$JS.API.STREAM.CREATE.LDAPSYNC_RUNS":                      {"ldapsync", "extractor", "operator"},
 		"$JS.API.STREAM.UPDATE.LDAPSYNC_corp":                      {"ldapsync", "extractor"},
 		"$JS.API.STREAM.PURGE.LDAPSYNC_corp":                       {"ldapsync", "extractor"},
 		"$JS.API.STREAM.DELETE.LDAPSYNC_corp":                      {},
@@ -155,12 +156,15 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 		"somebody.else":                                            {},
 	}
 	subscribe := map[string][]string{
-		proto.SubjectAll("corp"):         {"reader"},
-		proto.RunsSubject("corp"):        {},
-		"_INBOX.mine.*":                  limited,
-		"ldapsync.service.apply.default": stages,
-		"$JS.ACK.>":                      {},
-		">":                              {},
+		proto.SubjectAll("corp"):             {"reader"},
+		proto.RunsSubject("corp"):            {},
+		"_INBOX.mine.*":                      limited,
+		"ldapsync.service.extractor.corp":    {"ldapsync", "extractor"},
+		"ldapsync.service.applier.default":   {"ldapsync", "applier"},
+		"ldapsync.service.callbacks.default": {"ldapsync", "callbacks"},
+		"ldapsync.service.run.corp":          {"ldapsync"},
+		"$JS.ACK.>":                          {},
+		">":                                  {},
 	}
 	for _, role := range limited {
 		c := s.as(role)
