@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"ldapsync/callbacks"
+)
+
+// Deactivate sets the accounts inactive. Those that are inactive already are noted as somebody else's doing: returning doesn't
+// reactivate them. The last active superuser is refused.
+func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
+	var results []callbacks.Result
+	err := s.update(ctx, func(t *tx) error {
+		w, err := t.lock(ctx, accounts)
+		if err != nil {
+			return err
+		}
+		results = w.results
+		return dataError(w.deactivate(ctx))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func (w *work) deactivate(ctx context.Context) error {
+	u := w.store.users
+	if u.ActiveColumn() < 0 {
+		for _, i := range w.todo {
+			w.results[i].Outcome, w.results[i].Reason = callbacks.Refused, u.String()+" has no column is_active; set users.active"
+		}
+		return nil
+	}
+	supers, err := w.activeSuperusers(ctx)
+	if err != nil {
+		return err
+	}
+	var off, already []callbacks.Account
+	for _, i := range w.todo {
+		r := &w.results[i]
+		row := w.rows[r.PK]
+		switch {
+		case !row.active:
+			r.Outcome = callbacks.Inactive
+			already = append(already, r.Account)
+			continue
+		case row.superuser && supers < 2:
+			r.Outcome, r.Reason = callbacks.Refused, "is the last active superuser"
+			continue
+		case row.superuser:
+			supers--
+		}
+		r.Outcome = callbacks.Deactivated
+		off = append(off, r.Account)
+	}
+	if err := w.switchOff(ctx, off); err != nil {
+		return err
+	}
+	if err := w.noteDeactivated(ctx, off, "sync"); err != nil {
+		return err
+	}
+	return w.noteDeactivated(ctx, already, "other")
+}
+
+// activeSuperusers counts them, and locks them, where one is about to be deactivated: two transactions could otherwise take one each.
+func (w *work) activeSuperusers(ctx context.Context) (int, error) {
+	needed := false
+	for _, i := range w.todo {
+		row := w.rows[w.results[i].PK]
+		needed = needed || row.superuser && row.active
+	}
+	if !needed {
+		return 0, nil
+	}
+	rows, err := w.tx.tx.Query(ctx, w.store.activeSuperusers()+" FOR NO KEY UPDATE")
+	if err != nil {
+		return 0, err
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return len(all), err
+}
+
+func (w *work) switchOff(ctx context.Context, accounts []callbacks.Account) error {
+	if len(accounts) == 0 {
+		return nil
+	}
+	u := w.store.users
+	pks := make([]string, len(accounts))
+	for i, a := range accounts {
+		pks[i] = a.PK
+	}
+	query := "UPDATE " + u.name + " SET " + quote(u.Columns[u.ActiveColumn()].Name) + " = false WHERE " + u.key + " = ANY (" + u.keyArray(1) + ")"
+	_, err := w.tx.tx.Exec(ctx, query, u.keys(pks))
+	return err
+}
+
+func (w *work) noteDeactivated(ctx context.Context, accounts []callbacks.Account, by string) error {
+	if len(accounts) == 0 {
+		return nil
+	}
+	sources, ids, sequences := keysOf(accounts)
+	const note = `UPDATE ldapsync.link k SET deactivated_by = $4, deactivated_at = $5 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v(source, id, seq)
+WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.gone_seq = v.seq`
+	if _, err := w.tx.tx.Exec(ctx, note, sources, ids, sequences, by, w.store.cfg.Now()); err != nil {
+		return err
+	}
+	return w.dropLetters(ctx, accounts, callbacks.Deactivate)
+}

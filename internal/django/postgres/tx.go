@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/jackc/pgx/v5"
+
+	"ldapsync/applier"
+	"ldapsync/internal/fault"
+)
+
+// Checkpoint returns the position reached in a source's stream; nil if there is none.
+func (s *Store) Checkpoint(ctx context.Context, source string) (*applier.Checkpoint, error) {
+	if there, err := s.Migrated(ctx); err != nil || !there {
+		return nil, err
+	}
+	c := &applier.Checkpoint{Source: source}
+	err := s.pool.QueryRow(ctx, "SELECT stream_id, seq, mapping, mode FROM ldapsync.checkpoint WHERE source = $1", source).
+		Scan(&c.StreamID, &c.Sequence, &c.Mapping, &c.Mode)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	return c, nil
+}
+
+// Position returns the sequence that the checkpoint has reached in a source's stream; 0 if there is none.
+func (s *Store) Position(ctx context.Context, source string) (uint64, error) {
+	c, err := s.Checkpoint(ctx, source)
+	if c == nil || err != nil {
+		return 0, err
+	}
+	return c.Sequence, nil
+}
+
+// Update runs fn in one read-write transaction and commits it if fn returns nil. fn is run again when a rival makes the transaction
+// impossible, for at most RetryFor.
+func (s *Store) Update(ctx context.Context, fn func(applier.Tx) error) error {
+	return s.update(ctx, func(t *tx) error { return fn(t) })
+}
+
+// update is Update for the store's own transactions.
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	there, err := s.Migrated(ctx)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fault.New(fault.Database, "run \"ldapsync migrate\"", "database: the tables of ldapsync are missing")
+	}
+	policy := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(time.Second),
+		backoff.WithMaxElapsedTime(s.cfg.RetryFor))
+	attempt := func() error {
+		err := s.once(ctx, fn)
+		if err == nil || passesWithRivals(err) {
+			return err
+		}
+		return backoff.Permanent(err)
+	}
+	err = backoff.RetryNotify(attempt, backoff.WithContext(policy, ctx), func(err error, wait time.Duration) {
+		s.cfg.Logger.Info("a transaction is run again", "reason", message(err), "in", wait.Round(time.Millisecond))
+	})
+	return s.fault(err)
+}
+
+// once runs one transaction.
+func (s *Store) once(ctx context.Context, fn func(*tx) error) error {
+	// One round trip. Constraints are checked at once, so that a savepoint can undo what breaks one.
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = %d; SET CONSTRAINTS ALL IMMEDIATE", s.cfg.LockTimeout.Milliseconds())
+	var t *tx
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(pt pgx.Tx) error {
+		t = &tx{reader: reader{store: s, db: pt, ours: true}, tx: pt}
+		return fn(t)
+	})
+	if err != nil && t != nil && t.loadedUnlinked {
+		s.Refresh() // what was learnt in a transaction that never happened
+	}
+	return err
+}
+
+// View runs fn in one read-only transaction that sees one state of the database throughout.
+func (s *Store) View(ctx context.Context, fn func(applier.Reader) error) error {
+	there, err := s.Migrated(ctx)
+	if err != nil {
+		return err
+	}
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return s.fault(pgx.BeginTxFunc(ctx, s.pool, options, func(pt pgx.Tx) error {
+		return fn(&reader{store: s, db: pt, ours: there})
+	}))
+}
+
+// tx is an applier.Tx.
+type tx struct {
+	reader
+	tx    pgx.Tx // the innermost: a savepoint, or the transaction
+	taken []newKey
+	spare []newKey // what an undone savepoint took from a sequence: used first, so that one bad entry doesn't burn a batch of ids
+}
+
+// Advance moves the checkpoint. It is the first statement of the transaction: who waits here for a rival sees afterwards that it moved.
+func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
+	const insert = "INSERT INTO ldapsync.checkpoint (source, stream_id, seq, mapping, mode) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+	const update = `UPDATE ldapsync.checkpoint SET stream_id = $2, seq = $3, mapping = $4, mode = $5
+		WHERE source = $1 AND stream_id = $6 AND seq = $7 AND mode = $8`
+	args := []any{next.Source, next.StreamID, int64(next.Sequence), next.Mapping, next.Mode}
+	statement := insert
+	if prev != nil {
+		statement = update
+		args = append(args, prev.StreamID, int64(prev.Sequence), prev.Mode)
+	}
+	tag, err := t.tx.Exec(ctx, statement, args...)
+	if code(err) == "40001" {
+		return applier.ErrMoved // a rival committed while this waited for its row
+	}
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return applier.ErrMoved
+	}
+	return nil
+}
+
+// Savepoint runs fn and undoes what it wrote if it returns an error.
+func (t *tx) Savepoint(ctx context.Context, fn func() error) error {
+	outer, taken := t.tx, len(t.taken)
+	inner, err := outer.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	t.use(inner)
+	defer t.use(outer)
+	if err := fn(); err != nil {
+		if undo := inner.Rollback(ctx); undo != nil {
+			return undo
+		}
+		t.spare = append(t.spare, t.taken[taken:]...)
+		t.taken = t.taken[:taken]
+		return err
+	}
+	return inner.Commit(ctx)
+}
+
+func (t *tx) use(inner pgx.Tx) { t.tx, t.db = inner, inner }

@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"ldapsync/applier"
+	"ldapsync/proto"
+)
+
+const upsertLinks = `INSERT INTO ldapsync.link (` + linkColumns + `)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+	$10::bytea[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], $15::text[], $16::timestamptz[])
+ON CONFLICT (source, kind, id) DO UPDATE SET pk = excluded.pk, dn = excluded.dn, name = excluded.name, state = excluded.state,
+	gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest, mapping = excluded.mapping, seq = excluded.seq,
+	how = excluded.how, active_written = excluded.active_written, deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at`
+
+// Letters of callbacks are about an account that is gone; who isn't any more needs none.
+const dropCallbackLetters = `DELETE FROM ldapsync.letter l USING unnest($1::text[], $2::text[], $3::text[]) AS v(source, kind, id)
+WHERE l.source = v.source AND l.kind = v.kind AND l.id = v.id AND l.stage <> 'apply'`
+
+// writeLinks writes the links of changes that have one. ON CONFLICT burns no ids here: links have none of the database's.
+func (t *tx) writeLinks(ctx context.Context, of *table, changes []*applier.Change) error {
+	var l linkArrays
+	var back entryArrays
+	for _, c := range changes {
+		if c.Link == nil {
+			continue
+		}
+		l.add(c.Link)
+		if c.Link.State == applier.Present && c.Action != applier.Create {
+			back.add(of.Kind, c)
+		}
+	}
+	if len(l.source) == 0 {
+		return nil
+	}
+	if _, err := t.tx.Exec(ctx, upsertLinks, l.source, l.kind, l.id, l.pk, l.dn, l.name, l.state, l.goneSeq, l.goneReason, l.digest, l.mapping, l.seq,
+		l.how, l.active, l.deactivatedBy, l.deactivatedAt); err != nil {
+		return err
+	}
+	if len(back.id) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, dropCallbackLetters, back.source, back.kind, back.id)
+	return err
+}
+
+type linkArrays struct {
+	source, kind, id, pk, dn, name, state, goneReason, mapping, how, deactivatedBy []string
+	goneSeq, seq                                                                   []int64
+	digest                                                                         [][]byte
+	active                                                                         []pgtype.Bool
+	deactivatedAt                                                                  []pgtype.Timestamptz
+}
+
+func (a *linkArrays) add(l *applier.Link) {
+	a.source = append(a.source, l.Source)
+	a.kind = append(a.kind, string(l.Kind))
+	a.id = append(a.id, l.ID)
+	a.pk = append(a.pk, l.PK)
+	a.dn = append(a.dn, l.DN)
+	a.name = append(a.name, l.Name)
+	a.state = append(a.state, string(l.State))
+	a.goneSeq = append(a.goneSeq, int64(l.GoneSequence))
+	a.goneReason = append(a.goneReason, l.GoneReason)
+	a.digest = append(a.digest, l.Digest[:])
+	a.mapping = append(a.mapping, l.Mapping)
+	a.seq = append(a.seq, int64(l.Sequence))
+	a.how = append(a.how, string(l.How))
+	active := pgtype.Bool{Valid: l.ActiveWritten != nil}
+	if active.Valid {
+		active.Bool = *l.ActiveWritten
+	}
+	a.active = append(a.active, active)
+	a.deactivatedBy = append(a.deactivatedBy, l.DeactivatedBy)
+	a.deactivatedAt = append(a.deactivatedAt, pgtype.Timestamptz{Time: l.DeactivatedAt, Valid: !l.DeactivatedAt.IsZero()})
+}
+
+// entryArrays name entries.
+type entryArrays struct{ source, kind, id []string }
+
+func (a *entryArrays) add(kind proto.Kind, c *applier.Change) {
+	a.source = append(a.source, c.Source)
+	a.kind = append(a.kind, string(kind))
+	a.id = append(a.id, c.ID)
+}

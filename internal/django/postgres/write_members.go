@@ -1,0 +1,208 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ldapsync/applier"
+	"ldapsync/internal/django"
+)
+
+// members are pairs of keys, with the source that wants them.
+type members struct{ source, user, group []string }
+
+func (m *members) add(source, user, group string) {
+	m.source = append(m.source, source)
+	m.user = append(m.user, user)
+	m.group = append(m.group, group)
+}
+
+// joinSQL holds the names that the statements on the table of memberships need.
+type joinSQL struct{ table, user, group string }
+
+func newJoinSQL(j *django.Join) joinSQL {
+	return joinSQL{table: quote(j.Schema, j.Name), user: quote(j.User), group: quote(j.Group)}
+}
+
+// join makes the memberships that changes ask for.
+func (t *tx) join(ctx context.Context, _ *table, changes []*applier.Change) error {
+	var m members
+	for _, c := range changes {
+		for _, group := range c.Join {
+			m.add(c.Source, c.PK, group)
+		}
+	}
+	return t.makeMembers(ctx, &m)
+}
+
+// makeMembers inserts those that aren't there, so that no id is burnt, and remembers as made by sync those alone. ON CONFLICT is for the application that
+// adds one at the same moment.
+func (t *tx) makeMembers(ctx context.Context, m *members) error {
+	j := t.store.model.Membership
+	if j == nil || len(m.user) == 0 {
+		return nil
+	}
+	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
+	query := fmt.Sprintf(`WITH wanted AS (SELECT DISTINCT ON (u, g) s, u, g FROM unnest($1::text[], %[4]s, %[5]s) AS v(s, u, g) ORDER BY u, g),
+made AS (INSERT INTO %[1]s (%[2]s, %[3]s) SELECT u, g FROM wanted w
+	WHERE NOT EXISTS (SELECT FROM %[1]s m WHERE m.%[2]s = w.u AND m.%[3]s = w.g) ON CONFLICT DO NOTHING RETURNING %[2]s AS u, %[3]s AS g)
+INSERT INTO ldapsync.membership (user_pk, group_pk, source) SELECT made.u::text, made.g::text, w.s FROM made JOIN wanted w ON w.u = made.u AND w.g = made.g
+ON CONFLICT DO NOTHING`, n.table, n.user, n.group, users.keyArray(2), groups.keyArray(3))
+	_, err := t.tx.Exec(ctx, query, m.source, users.keys(m.user), groups.keys(m.group))
+	return err
+}
+
+// leave takes the memberships that changes name, whoever made them.
+func (t *tx) leave(ctx context.Context, _ *table, changes []*applier.Change) error {
+	var m members
+	for _, c := range changes {
+		for _, group := range c.Leave {
+			m.add(c.Source, c.PK, group)
+		}
+	}
+	j := t.store.model.Membership
+	if j == nil || len(m.user) == 0 {
+		return nil
+	}
+	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
+	query := fmt.Sprintf("DELETE FROM %s m USING unnest(%s, %s) AS v(u, g) WHERE m.%s = v.u AND m.%s = v.g",
+		n.table, users.keyArray(1), groups.keyArray(2), n.user, n.group)
+	if _, err := t.tx.Exec(ctx, query, users.keys(m.user), groups.keys(m.group)); err != nil {
+		return err
+	}
+	const forget = `DELETE FROM ldapsync.membership m USING unnest($1::text[], $2::text[]) AS v(u, g) WHERE m.user_pk = v.u AND m.group_pk = v.g`
+	_, err := t.tx.Exec(ctx, forget, m.user, m.group)
+	return err
+}
+
+// leaveGroups takes the memberships that sync made in groups that are gone, and what waits for them.
+func (t *tx) leaveGroups(ctx context.Context, of *table, changes []*applier.Change) error {
+	var m members
+	var gone entryArrays
+	for _, c := range changes {
+		if c.Action == applier.Remove {
+			gone.add(of.Kind, c)
+			if c.PK != "" {
+				m.add(c.Source, "", c.PK)
+			} else if c.Link != nil && c.Link.PK != "" {
+				m.add(c.Source, "", c.Link.PK)
+			}
+		}
+	}
+	if len(gone.id) == 0 {
+		return nil
+	}
+	const forget = `DELETE FROM ldapsync.pending_membership p USING unnest($1::text[], $2::text[]) AS v(s, g) WHERE p.source = v.s AND p.group_id = v.g`
+	if _, err := t.tx.Exec(ctx, forget, gone.source, gone.id); err != nil {
+		return err
+	}
+	j := t.store.model.Membership
+	if j == nil || len(m.group) == 0 {
+		return nil
+	}
+	n := newJoinSQL(j)
+	query := fmt.Sprintf(`WITH ours AS (DELETE FROM ldapsync.membership o USING unnest($1::text[], $2::text[]) AS v(s, g)
+	WHERE o.source = v.s AND o.group_pk = v.g RETURNING o.user_pk, o.group_pk)
+DELETE FROM %s m USING ours WHERE m.%s = %s AND m.%s = %s`,
+		n.table, n.user, t.store.users.fromText("ours.user_pk"), n.group, of.fromText("ours.group_pk"))
+	_, err := t.tx.Exec(ctx, query, m.source, m.group)
+	return err
+}
+
+// deleteGroups deletes the rows of groups that are gone, where that is wanted, with their memberships and permissions. Another table that
+// refers to one stops it: the foreign keys are checked at once.
+func (t *tx) deleteGroups(ctx context.Context, of *table, changes []*applier.Change) error {
+	var pks []string
+	for _, c := range changes {
+		if c.DeleteRow && c.PK != "" {
+			pks = append(pks, c.PK)
+		}
+	}
+	if len(pks) == 0 {
+		return nil
+	}
+	own := t.store.model.GroupOwn
+	if j := t.store.model.Membership; j != nil {
+		own = append(own[:len(own):len(own)], django.Referrer{Schema: j.Schema, Name: j.Name, Column: j.Group})
+	}
+	for _, r := range own {
+		if _, err := t.tx.Exec(ctx, "DELETE FROM "+quote(r.Schema, r.Name)+" WHERE "+quote(r.Column)+" = ANY ("+of.keyArray(1)+")", of.keys(pks)); err != nil {
+			return err
+		}
+	}
+	if _, err := t.tx.Exec(ctx, "DELETE FROM ldapsync.membership WHERE group_pk = ANY ($1)", pks); err != nil {
+		return err
+	}
+	_, err := t.tx.Exec(ctx, "DELETE FROM "+of.name+" WHERE "+of.key+" = ANY ("+of.keyArray(1)+")", of.keys(pks))
+	return err
+}
+
+// takeUpPending makes the memberships that waited for groups which now have a row.
+func (t *tx) takeUpPending(ctx context.Context, _ *table, changes []*applier.Change) error {
+	var arrived entryArrays
+	var pks []string
+	for _, c := range changes {
+		if c.Link != nil && c.Link.State == applier.Present && c.Link.PK != "" {
+			arrived.source, arrived.id, pks = append(arrived.source, c.Source), append(arrived.id, c.ID), append(pks, c.Link.PK)
+		}
+	}
+	if len(pks) == 0 {
+		return nil
+	}
+	const take = `WITH taken AS (DELETE FROM ldapsync.pending_membership p USING unnest($1::text[], $2::text[], $3::text[]) AS v(s, id, pk)
+	WHERE p.source = v.s AND p.group_id = v.id RETURNING p.source, p.user_id, v.pk)
+SELECT taken.source, l.pk, taken.pk FROM taken JOIN ldapsync.link l ON l.source = taken.source AND l.kind = 'user' AND l.id = taken.user_id
+WHERE l.state = 'present' AND l.pk <> ''`
+	rows, err := t.tx.Query(ctx, take, arrived.source, arrived.id, pks)
+	if err != nil {
+		return err
+	}
+	var m members
+	var source, user, group string
+	if _, err := pgx.ForEachRow(rows, []any{&source, &user, &group}, func() error {
+		m.add(source, user, group)
+		return nil
+	}); err != nil {
+		return err
+	}
+	return t.makeMembers(ctx, &m)
+}
+
+// writePending makes the pending memberships of each user with a link what her change says. One that is created can't have any yet.
+func (t *tx) writePending(ctx context.Context, of *table, changes []*applier.Change) error {
+	var known entryArrays
+	var wanted members
+	for _, c := range changes {
+		if c.Link == nil {
+			continue
+		}
+		if c.Action != applier.Create {
+			known.add(of.Kind, c)
+		}
+		for _, group := range c.Pending {
+			wanted.add(c.Source, c.ID, group)
+		}
+	}
+	if len(known.id) > 0 {
+		const forget = `DELETE FROM ldapsync.pending_membership p USING unnest($1::text[], $2::text[]) AS v(s, u) WHERE p.source = v.s AND p.user_id = v.u
+	AND (p.source, p.user_id, p.group_id) NOT IN (SELECT * FROM unnest($3::text[], $4::text[], $5::text[]))`
+		if _, err := t.tx.Exec(ctx, forget, known.source, known.id, orEmpty(wanted.source), orEmpty(wanted.user), orEmpty(wanted.group)); err != nil {
+			return err
+		}
+	}
+	if len(wanted.user) == 0 {
+		return nil
+	}
+	const insert = `INSERT INTO ldapsync.pending_membership (source, user_id, group_id) SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING`
+	_, err := t.tx.Exec(ctx, insert, wanted.source, wanted.user, wanted.group)
+	return err
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,262 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ldapsync/applier"
+	"ldapsync/internal/django"
+)
+
+// placeholders gives every row whose name changes a name that nobody has, so that swaps and chains don't meet: UNIQUE is checked row by row.
+func (t *tx) placeholders(ctx context.Context, of *table, changes []*applier.Change) error {
+	var pks, names []string
+	for _, c := range changes {
+		if c.Rename && c.PK != "" && c.Action != applier.Create {
+			pks = append(pks, c.PK)
+		}
+	}
+	if len(pks) < 2 {
+		return nil // nobody to meet
+	}
+	slices.Sort(pks)
+	for _, pk := range pks {
+		names = append(names, placeholder(pk, of.NameColumn().MaxLength))
+	}
+	query := fmt.Sprintf("UPDATE %s t SET %s = v.name FROM unnest(%s, $2::text[]) AS v(pk, name) WHERE t.%s = v.pk",
+		of.name, quote(of.NameColumn().Name), of.keyArray(1), of.key)
+	_, err := t.tx.Exec(ctx, query, of.keys(pks), names)
+	return err
+}
+
+// placeholder is unique for each key and fits length characters; 0 is no limit.
+func placeholder(pk string, length int) string {
+	name := "~ldapsync~" + pk
+	if length == 0 || len(name) <= length {
+		return name
+	}
+	h := fnv.New64a()
+	h.Write([]byte(pk))
+	name = "~" + strconv.FormatUint(h.Sum64(), 36)
+	return name[:min(len(name), length)]
+}
+
+// updateRows writes the columns that differ, one statement for each set of columns.
+func (t *tx) updateRows(ctx context.Context, of *table, changes []*applier.Change) error {
+	sets := map[string][]*applier.Change{}
+	for _, c := range changes {
+		if c.Action != applier.Create && c.PK != "" && c.Values != nil && len(c.Set) > 0 {
+			k := fmt.Sprint(c.Set)
+			sets[k] = append(sets[k], c)
+		}
+	}
+	order := make([]string, 0, len(sets))
+	for k := range sets {
+		order = append(order, k)
+	}
+	slices.Sort(order)
+	for _, k := range order {
+		if err := t.updateSet(ctx, of, sets[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) updateSet(ctx context.Context, of *table, changes []*applier.Change) error {
+	slices.SortFunc(changes, func(a, b *applier.Change) int { return byKey(a.PK, b.PK) })
+	pks := make([]string, len(changes))
+	for i, c := range changes {
+		pks[i] = c.PK
+	}
+	args := []any{of.keys(pks)}
+	var assign, aliases, arrays []string
+	for _, column := range changes[0].Set {
+		a := newArray(of.Columns[column], len(changes))
+		for _, c := range changes {
+			if err := a.add(c.Values[column]); err != nil {
+				return err
+			}
+		}
+		args = append(args, a.data)
+		alias := "c" + strconv.Itoa(column)
+		aliases = append(aliases, alias)
+		arrays = append(arrays, fmt.Sprintf("$%d::%s", len(args), a.cast))
+		assign = append(assign, quote(a.column.Name)+" = "+fmt.Sprintf(a.get, "v."+alias))
+	}
+	query := fmt.Sprintf("UPDATE %s t SET %s FROM unnest(%s, %s) AS v(pk, %s) WHERE t.%s = v.pk",
+		of.name, strings.Join(assign, ", "), of.keyArray(1), strings.Join(arrays, ", "), strings.Join(aliases, ", "), of.key)
+	tag, err := t.tx.Exec(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	if n := int(tag.RowsAffected()); n != len(changes) {
+		return &applier.DataError{Err: fmt.Errorf("%d of %d rows of %s aren't there any more", len(changes)-n, len(changes), of)}
+	}
+	return nil
+}
+
+// byKey orders keys: numbers by their value, where they are numbers.
+func byKey(a, b string) int {
+	if len(a) != len(b) {
+		return cmp.Compare(len(a), len(b))
+	}
+	return strings.Compare(a, b)
+}
+
+// createRows makes rows and fills in their keys. A column that one change keeps gets its usual value; where the database knows that alone, the rows
+// are made by a statement of their own, without the column.
+func (t *tx) createRows(ctx context.Context, of *table, changes []*applier.Change) error {
+	now := t.store.cfg.Now()
+	sets := map[string][]*applier.Change{}
+	for _, c := range changes {
+		if c.Action == applier.Create && c.Values != nil {
+			k := omitted(of, c, now)
+			sets[k] = append(sets[k], c)
+		}
+	}
+	order := make([]string, 0, len(sets))
+	for k := range sets {
+		order = append(order, k)
+	}
+	slices.Sort(order)
+	for _, k := range order {
+		if err := t.createSet(ctx, of, sets[k], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// omitted names the columns of a new row that are left to the database.
+func omitted(of *table, c *applier.Change, now time.Time) string {
+	var out []string
+	for i, v := range c.Values {
+		if _, keep := v.(applier.Keep); keep {
+			if _, ok := of.Usual(i, now); !ok {
+				out = append(out, strconv.Itoa(i))
+			}
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+func (t *tx) createSet(ctx context.Context, of *table, changes []*applier.Change, now time.Time) error {
+	pks, err := t.newKeys(ctx, of, len(changes))
+	if err != nil {
+		return err
+	}
+	insert := insertion{columns: []string{of.key}, values: []string{"v.pk"}, aliases: []string{"pk"}, arrays: []string{of.keyArray(1)}, args: []any{of.keys(pks)}}
+	for i, column := range of.Columns {
+		a := newArray(column, len(changes))
+		usual, known := of.Usual(i, now)
+		leave := false
+		for _, c := range changes {
+			v := c.Values[i]
+			if _, keep := v.(applier.Keep); keep {
+				if v, leave = usual, !known; leave {
+					break
+				}
+			}
+			if err := a.add(v); err != nil {
+				return err
+			}
+		}
+		if !leave {
+			insert.add(a)
+		}
+	}
+	for _, f := range of.Fillers() {
+		a := newArray(f.Column, len(changes))
+		for range changes {
+			if err := a.add(f.Value(now)); err != nil {
+				return err
+			}
+		}
+		insert.add(a)
+	}
+	if _, err := t.tx.Exec(ctx, insert.statement(of), insert.args...); err != nil {
+		return err
+	}
+	for i, c := range changes {
+		c.PK = pks[i]
+		if c.Link != nil {
+			c.Link.PK = pks[i]
+		}
+	}
+	return nil
+}
+
+// insertion is an INSERT … SELECT from arrays.
+type insertion struct {
+	columns, values, aliases, arrays []string
+	args                             []any
+}
+
+func (in *insertion) add(a *array) {
+	in.args = append(in.args, a.data)
+	alias := "c" + strconv.Itoa(len(in.args))
+	in.columns = append(in.columns, quote(a.column.Name))
+	in.values = append(in.values, fmt.Sprintf(a.get, "v."+alias))
+	in.aliases = append(in.aliases, alias)
+	in.arrays = append(in.arrays, fmt.Sprintf("$%d::%s", len(in.args), a.cast))
+}
+
+func (in *insertion) statement(of *table) string {
+	overriding := ""
+	if of.always {
+		overriding = " OVERRIDING SYSTEM VALUE"
+	}
+	return fmt.Sprintf("INSERT INTO %s (%s)%s SELECT %s FROM unnest(%s) AS v(%s)", of.name, strings.Join(in.columns, ", "), overriding,
+		strings.Join(in.values, ", "), strings.Join(in.arrays, ", "), strings.Join(in.aliases, ", "))
+}
+
+// newKey is a key that was taken from a table's sequence.
+type newKey struct {
+	of *table
+	pk string
+}
+
+// newKeys returns n keys for new rows: those that an undone savepoint left over, then as many from the sequence as are really needed.
+func (t *tx) newKeys(ctx context.Context, of *table, n int) ([]string, error) {
+	pks := make([]string, 0, n)
+	if of.nextKey == "" {
+		if of.Key.Type != django.UUID {
+			return nil, fmt.Errorf("%s.%s has no default", of, of.Key.Name)
+		}
+		for range n {
+			pks = append(pks, django.RandomUUID())
+		}
+		return pks, nil
+	}
+	t.spare = slices.DeleteFunc(t.spare, func(k newKey) bool {
+		use := k.of == of && len(pks) < n
+		if use {
+			pks = append(pks, k.pk)
+		}
+		return use
+	})
+	if missing := n - len(pks); missing > 0 {
+		rows, err := t.tx.Query(ctx, "SELECT ("+of.nextKey+")::text FROM generate_series(1, $1)", missing)
+		if err != nil {
+			return nil, err
+		}
+		fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil, err
+		}
+		pks = append(pks, fresh...)
+	}
+	for _, pk := range pks {
+		t.taken = append(t.taken, newKey{of, pk})
+	}
+	return pks, nil
+}
