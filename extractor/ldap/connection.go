@@ -57,7 +57,7 @@ func (d *Directory) encrypt(ctx context.Context, a address, w *wire) (net.Conn, 
 	switch {
 	case a.scheme == "ldap" && d.cfg.StartTLS:
 		if err := startTLS(w); err != nil {
-			return nil, startTLSFault(a, err)
+			return nil, startTLSFault(a, cause(ctx, err))
 		}
 	case a.scheme != "ldaps":
 		return w, nil
@@ -130,18 +130,23 @@ func (c *connection) do(ctx context.Context, request func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%s: %w", c.address.uri, err)
+		return err
 	}
 	c.wire.await()
 	stop := context.AfterFunc(ctx, func() { c.wire.Conn.Close() })
 	err := request()
 	silent := c.wire.settle()
 	stop()
-	switch {
-	case ctx.Err() != nil: // even if the answer was there: the socket may be closed already
-		return fmt.Errorf("%s: %w", c.address.uri, ctx.Err())
-	case silent && err != nil:
-		return fmt.Errorf("%w: nothing for %s", errSilent, c.wire.silence)
+	if silent && err != nil {
+		err = fmt.Errorf("%w: nothing for %s", errSilent, c.wire.silence)
+	}
+	return cause(ctx, err) // even if the answer was there: the socket may be closed already
+}
+
+// cause is why the context ended, or else err: what a closed socket says explains nothing.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	return err
 }

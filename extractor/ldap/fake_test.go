@@ -36,6 +36,7 @@ type request struct {
 	base       string
 	scope      int64
 	filter     string
+	raw        string // the same as bytes: DecompileFilter loses NULs
 	attributes []string
 	controls   []string
 	cookie     string // of the paging control
@@ -88,8 +89,8 @@ func (f *fake) config() ldap.Config {
 	cfg.GroupFilter = "(objectClass=group)"
 	cfg.UserAttributes = []string{"uid"}
 	cfg.GroupAttributes = []string{"cn"}
-	cfg.RetryFor = time.Millisecond
-	cfg.Timeouts.Answer = 20 * time.Second
+	cfg.RetryFor = 20 * time.Second
+	cfg.Timeouts.Connect, cfg.Timeouts.Answer = 20*time.Second, 20*time.Second
 	return cfg
 }
 
@@ -151,6 +152,7 @@ func parseRequest(p *ber.Packet) request {
 	if r.op == goldap.ApplicationSearchRequest {
 		s := p.Children[1].Children
 		r.base, r.scope = s[0].Value.(string), s[1].Value.(int64)
+		r.raw = string(s[6].Bytes())
 		r.filter, _ = goldap.DecompileFilter(s[6])
 		for _, a := range s[7].Children {
 			r.attributes = append(r.attributes, a.Value.(string))

@@ -23,7 +23,7 @@ func connectFault(a address, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s: %w", a.uri, context.Canceled)
+		return cancelled(a, "connecting")
 	case errors.As(err, &dns):
 		return fault.Passing(fault.Directory, "is the host's name spelled right, and does this machine's resolver know it?", "%s: host %s can't be found: %w", a.uri, a.host, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -39,8 +39,11 @@ func connectFault(a address, err error) error {
 // startTLSFault explains a refused StartTLS. There is no falling back.
 func startTLSFault(a address, err error) error {
 	var result *goldap.Error
-	if errors.As(err, &result) && result.ResultCode < goldap.ErrorNetwork && result.ResultCode != goldap.LDAPResultBusy {
+	if errors.As(err, &result) && !local(result) && result.ResultCode != goldap.LDAPResultBusy {
 		return fault.New(fault.Directory, "give the server a certificate, or use ldaps:// if it offers that; the password isn't sent without encryption", "%s: the server refuses StartTLS: %s", a.uri, resultText(result))
+	}
+	if errors.Is(err, context.Canceled) {
+		return cancelled(a, "StartTLS")
 	}
 	if timedOut(err) {
 		return fault.Passing(fault.Directory, "is this an LDAP server? ldaps:// is for servers that expect TLS at once", "%s: no answer to StartTLS in time", a.uri)
@@ -76,7 +79,7 @@ func tlsFault(a address, name string, err error) error {
 	case errors.As(err, &alert), errors.As(err, &remote) && remote.Op == "remote error":
 		return permanent("does the server want a client certificate, or another version of TLS?", "the server refuses the TLS handshake: %w", err)
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("%s: %w", a.uri, context.Canceled)
+		return cancelled(a, "TLS handshake")
 	}
 	return fault.Passing(fault.Directory, "does the server offer TLS on this port, and has it a certificate?", "%s: the TLS handshake failed: %w", a.uri, err)
 }
@@ -84,7 +87,7 @@ func tlsFault(a address, name string, err error) error {
 // bindFault explains why the server doesn't let us in.
 func bindFault(a address, cfg Config, err error) error {
 	var own *fault.Error
-	if errors.As(err, &own) || errors.Is(err, context.Canceled) {
+	if errors.As(err, &own) {
 		return err
 	}
 	if timedOut(err) {
@@ -147,20 +150,29 @@ func credentials(diagnostic string) (reason, hint string) {
 
 // requestFault explains why a request failed.
 func requestFault(a address, what string, err error) error {
-	var own *fault.Error
-	if errors.As(err, &own) || errors.Is(err, context.Canceled) {
-		return err
+	if errors.Is(err, context.Canceled) {
+		return cancelled(a, what)
 	}
 	if errors.Is(err, errSilent) || timedOut(err) {
-		return fault.Passing(fault.Directory, "an unindexed filter may be slow: index its attributes, or raise the time-out", "%s: %s: %s", a.uri, what, oneLine(err.Error()))
+		return fault.Passing(fault.Directory, "an unindexed filter may be slow: index its attributes, or raise the time-out", "%s: %s: no answer in time: %w", a.uri, what, err)
 	}
 	var result *goldap.Error
-	if !errors.As(err, &result) || result.ResultCode >= goldap.ErrorNetwork {
+	if !errors.As(err, &result) || local(result) {
 		return networkFault(a, what, err)
 	}
 	hint, passing := advice(result)
 	told := told{a.uri + ": " + what + ": " + resultText(result), err}
 	return &fault.Error{Class: fault.Directory, Err: told, Hint: hint, Permanent: !passing}
+}
+
+// local tells whether a result is go-ldap's own and not the server's.
+func local(result *goldap.Error) bool {
+	return result.ResultCode >= goldap.ErrorNetwork && result.ResultCode <= goldap.ErrorMalformedPacket
+}
+
+// cancelled is not a fault: the caller wanted it.
+func cancelled(a address, what string) error {
+	return fmt.Errorf("%s: %s: %w", a.uri, what, context.Canceled)
 }
 
 // told is an error in words of ours.

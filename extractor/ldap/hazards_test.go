@@ -139,13 +139,8 @@ func TestRefusedStartTLSIsNeverPlainText(t *testing.T) {
 			f.extended = tt.extended
 			cfg := f.config()
 			cfg.StartTLS = true
-			cfg.Timeouts.Connect = 200 * time.Millisecond
-			cfg.RetryFor = 100 * time.Millisecond
-			if name != "stalled" {
-				cfg.Timeouts.Connect, cfg.RetryFor = 20*time.Second, 20*time.Second
-				if !tt.permanent {
-					cfg.RetryFor = 100 * time.Millisecond
-				}
+			if !tt.permanent {
+				cfg.RetryFor = 100 * time.Millisecond
 			}
 			_, err := tryOpen(t, cfg)
 			wantFault(t, err, fault.Directory, tt.permanent, tt.words)
@@ -214,7 +209,7 @@ func TestStalledBind(t *testing.T) {
 	f := newFake(t)
 	f.bind = stall
 	cfg := f.config()
-	cfg.Timeouts.Connect = 100 * time.Millisecond
+	cfg.RetryFor = 100 * time.Millisecond
 	_, err := tryOpen(t, cfg)
 	wantFault(t, err, fault.Directory, false, "bind")
 }
@@ -268,7 +263,11 @@ func TestWhatBindMayAnswer(t *testing.T) {
 	} {
 		f := newFake(t)
 		f.bind = func(c *fakeConn, r request) { c.result(r, goldap.ApplicationBindResponse, tt.code, diagnostic) }
-		_, err := tryOpen(t, f.config())
+		cfg := f.config()
+		if !tt.permanent {
+			cfg.RetryFor = 100 * time.Millisecond
+		}
+		_, err := tryOpen(t, cfg)
 		wantFault(t, err, fault.Directory, tt.permanent, tt.words, diagnostic)
 	}
 }

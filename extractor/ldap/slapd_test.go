@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -540,4 +542,60 @@ func TestServerStoppedBetweenPages(t *testing.T) {
 	if got, err := collect(s.Users(t.Context())); err == nil {
 		t.Errorf("a closed connection gave %d users and no error", len(got))
 	}
+}
+
+// TestDebugLogIsPasteable runs the logged commands in a shell.
+func TestDebugLogIsPasteable(t *testing.T) {
+	c := newCompany(t)
+	c.hire("ada", "o'brien")
+	for name, change := range map[string]func(*ldap.Config){
+		"simple, StartTLS": func(cfg *ldap.Config) { cfg.StartTLS, cfg.TLS = true, &tls.Config{RootCAs: c.CA} },
+		"external":         func(cfg *ldap.Config) { cfg.URIs, cfg.BindDN, cfg.SASLExternal = []string{c.LDAPIURI}, "", true },
+		"anonymous":        func(cfg *ldap.Config) { cfg.BindDN, cfg.PageSize = "", 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := c.config()
+			change(&cfg)
+			cfg.UserFilter = "(&(objectClass=inetOrgPerson)(uid=o'b*))"
+			var commands []string
+			cfg.Logger = slog.New(record{slog.DiscardHandler, &commands})
+			s := open(t, cfg)
+			ids := []string{users(t, s)[0].ID}
+			if _, err := s.Lookup(t.Context(), proto.KindUser, ids); err != nil {
+				t.Fatal(err)
+			}
+			if len(commands) != 2 {
+				t.Fatalf("%q", commands)
+			}
+			for _, command := range commands {
+				if strings.Contains(command, c.Password) {
+					t.Errorf("the password is in %s", command)
+				}
+				sh := exec.Command("sh", "-c", strings.Replace(command, " -W", " -w "+c.Password, 1))
+				sh.Env = append(os.Environ(), "LDAPTLS_CACERT="+c.CAFile)
+				out, err := sh.CombinedOutput()
+				if err != nil || !strings.Contains(string(out), "mail: o'brien@example.org") || strings.Contains(string(out), "ada") {
+					t.Errorf("%s\n%v: %s", command, err, out)
+				}
+			}
+		})
+	}
+}
+
+// record keeps the commands that are logged.
+type record struct {
+	slog.Handler
+	commands *[]string
+}
+
+func (r record) Enabled(context.Context, slog.Level) bool { return true }
+func (r record) WithAttrs([]slog.Attr) slog.Handler       { return r }
+func (r record) Handle(_ context.Context, e slog.Record) error {
+	e.Attrs(func(a slog.Attr) bool {
+		if a.Key == "command" {
+			*r.commands = append(*r.commands, a.Value.String())
+		}
+		return true
+	})
+	return nil
 }
