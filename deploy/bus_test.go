@@ -16,7 +16,7 @@ import (
 // open is a role's bus on this server, as the stage would open it.
 func (s natsServer) open(role string) *bus.Bus {
 	s.t.Helper()
-	b, err := bus.Open(s.t.Context(), bus.Config{URL: s.url(role), Name: role, RetryFor: time.Second})
+	b, err := bus.Open(s.t.Context(), bus.Config{URL: s.url(role), Name: role, RetryFor: time.Second, AckTimeout: 200 * time.Millisecond})
 	if err != nil {
 		s.t.Fatalf("%s: %v", role, err)
 	}
@@ -155,12 +155,6 @@ func TestNobodyElsePublishesEvents(t *testing.T) {
 		if _, last, err := log.Bounds(ctx); err != nil || last != 1 {
 			t.Errorf("after %s the stream ends at %d, %v; want 1", role, last, err)
 		}
-	}
-	if err := s.open("reader").Trigger(ctx, "corp", &proto.RunRequest{}); err == nil {
-		t.Error("a reader may ask for a pass")
-	}
-	if _, err := s.open("applier").Log(ctx, "other"); err == nil {
-		t.Error("an applier may make a stream")
 	}
 }
 
