@@ -167,11 +167,11 @@ func (s *Store) update(ctx context.Context, fn func(*conn) error) (err error) {
 	if err != nil {
 		return err
 	}
-	usable, committed := true, false
+	usable, committed, names := true, false, s.names.mark()
 	defer func() {
 		if !committed {
 			usable = c.rollback(ctx)
-			s.names.rolledBack()
+			s.names.rewind(names)
 		}
 		release(usable)
 	}()

@@ -51,22 +51,6 @@ func (r *reader) LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]
 		WHERE kind = ? AND pk <> '' AND pk IN (SELECT value FROM json_each(?))`, kind, list(pks))
 }
 
-func (r *reader) Stale(ctx context.Context, source string, kind proto.Kind, mapping, after string, limit int) ([]string, error) {
-	if !r.migrated {
-		return nil, nil
-	}
-	var ids []string
-	err := r.each(ctx, func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		ids = append(ids, id)
-		return err
-	}, `SELECT id FROM ldapsync_link
-		WHERE source = ? AND kind = ? AND id > ? AND state = 'present' AND mapping <> ? ORDER BY id LIMIT ?`,
-		source, kind, after, mapping, limit)
-	return ids, err
-}
-
 // links reads links; about is how many are expected.
 func (r *reader) links(ctx context.Context, about int, query string, args ...any) ([]applier.Link, error) {
 	found := make([]applier.Link, 0, about)

@@ -42,7 +42,10 @@ func applied(version int) string {
 }
 
 // Migrations returns the SQL that makes ldapsync's tables in an empty place, for people who run it themselves.
-func (s *Store) Migrations() string {
+func (s *Store) Migrations() string { return Migrations() }
+
+// Migrations returns the SQL that makes ldapsync's tables in an empty place, for people who run it themselves.
+func Migrations() string {
 	var b strings.Builder
 	b.WriteString("BEGIN IMMEDIATE;\n")
 	for i, m := range steps() {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"ldapsync/callbacks"
 	"ldapsync/internal/django"
 	"ldapsync/internal/fault"
+	"ldapsync/proto"
 )
 
 // Config is what Open needs to know.
@@ -43,8 +45,7 @@ type Store struct {
 	cfg      Config
 	model    *django.Model
 	findings []django.Finding
-	tables   map[string]*table // by kind
-	others   references
+	tables   map[proto.Kind]*table
 
 	read, write *sql.DB
 	writing     chan struct{} // holds one token while writer is in use
@@ -67,19 +68,33 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if f := django.Refusal(s.findings); f != nil {
 		_ = s.Close()
-		return nil, fault.New(fault.Database, f.Hint, "%s", f.What)
+		return nil, fault.New(fault.Database, f.Hint, "%w", &django.RefusedError{Findings: s.findings})
 	}
 	return s, nil
 }
 
-// Inspect opens the database only to list what stands in the way of sync, and what is worth knowing. The error says why it can't be read
-// at all.
+// Inspect is Open for those who want to know everything that is wrong: the tables, and our own tables. It changes nothing. An error
+// says that it couldn't look.
 func Inspect(ctx context.Context, cfg Config) ([]django.Finding, error) {
 	s, err := open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	return s.findings, s.Close()
+	defer s.Close()
+	return s.Check(ctx)
+}
+
+// Check returns everything that stands in the way of sync, and what is worth knowing.
+func (s *Store) Check(ctx context.Context) ([]django.Finding, error) {
+	found := slices.Clone(s.findings)
+	there, err := s.Migrated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		found = append(found, django.Finding{What: "the tables of ldapsync are missing", Hint: hintMigrate})
+	}
+	return found, nil
 }
 
 func open(ctx context.Context, cfg Config) (*Store, error) {
@@ -144,6 +159,9 @@ func (s *Store) Users() *django.Table { return s.model.Users }
 
 // Groups is the groups' table; nil where groups are skipped.
 func (s *Store) Groups() *django.Table { return s.model.Groups }
+
+// Model is what the settings mean in this database.
+func (s *Store) Model() *django.Model { return s.model }
 
 // Findings are warnings about the tables.
 func (s *Store) Findings() []django.Finding { return s.findings }

@@ -71,21 +71,12 @@ CREATE TABLE ldapsync_letter (
 CREATE INDEX ldapsync_letter_name ON ldapsync_letter (source, kind, name);
 CREATE INDEX ldapsync_letter_stage ON ldapsync_letter (stage, next_at);
 
--- What a callback did to a gone account, and at which removal.
-CREATE TABLE ldapsync_handled (
-  source   text    NOT NULL,
-  id       text    NOT NULL,
-  callback text    NOT NULL,
-  gone_seq integer NOT NULL,
-  outcome  text    NOT NULL,
-  at       text    NOT NULL,
-  PRIMARY KEY (source, id, callback)
-) WITHOUT ROWID;
-
 -- What was done and isn't published yet.
 CREATE TABLE ldapsync_outbox (
-  id   integer NOT NULL PRIMARY KEY,
-  body blob    NOT NULL
+  seq     integer NOT NULL PRIMARY KEY,
+  source  text    NOT NULL,
+  body    blob    NOT NULL,
+  made_at text    NOT NULL
 );
 
 CREATE TABLE ldapsync_migration (

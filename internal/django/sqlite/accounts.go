@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ldapsync/applier"
+	"ldapsync/callbacks"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// handled is the condition under which a gone link needs a callback no more. One whose row was deleted isn't gone any more.
+func handled(callback string) string {
+	if callback == callbacks.Delete {
+		return "0"
+	}
+	return "l.deactivated_by <> ''"
+}
+
+// Due reads the gone links that the callback hasn't handled. A note of an earlier removal counts for nothing.
+func (s *Store) Due(ctx context.Context, callback string, now time.Time, after callbacks.Key, limit int) ([]callbacks.Account, error) {
+	t := s.tables[proto.KindUser]
+	var due []callbacks.Account
+	err := s.viewOwn(ctx, func(c *conn) error {
+		return c.each(ctx, func(scan func(...any) error) error {
+			var a callbacks.Account
+			var goneSeq int64
+			err := scan(&a.Source, &a.ID, &a.PK, &a.DN, &goneSeq, &a.Reason, &a.Username, &a.Attempts)
+			a.GoneSequence = uint64(goneSeq)
+			due = append(due, a)
+			return wrap(err)
+		}, `SELECT l.source, l.id, l.pk, l.dn, l.gone_seq, l.gone_reason, coalesce(u.`+t.columns[0]+`, ''), coalesce(n.attempts, 0)
+			FROM ldapsync_link AS l
+			LEFT JOIN `+t.name+` AS u ON l.pk <> '' AND u.`+t.key+` = `+keySQL(t.Key, "l.pk")+`
+			LEFT JOIN ldapsync_letter AS n ON n.source = l.source AND n.kind = 'user' AND n.id = l.id AND n.stage = ?1 AND n.seq = l.gone_seq
+			WHERE l.kind = 'user' AND l.state = 'gone' AND (l.source, l.id) > (?2, ?3)
+				AND NOT (`+handled(callback)+`) AND (n.next_at IS NULL OR n.next_at <= ?4)
+			ORDER BY l.source, l.id LIMIT ?5`, callback, after.Source, after.ID, timeText(now), limit)
+	})
+	return due, err
+}
+
+// NextDue looks only at accounts that are still gone as they were when the callback failed.
+func (s *Store) NextDue(ctx context.Context, callback string) (time.Time, error) {
+	var next time.Time
+	err := s.viewOwn(ctx, func(c *conn) error {
+		var text *string
+		_, err := c.one(ctx, []any{&text}, `SELECT min(n.next_at) FROM ldapsync_letter AS n
+			JOIN ldapsync_link AS l ON l.source = n.source AND l.kind = n.kind AND l.id = n.id
+			WHERE n.stage = ? AND l.state = 'gone' AND l.gone_seq = n.seq AND NOT (`+handled(callback)+`)`, callback)
+		if err == nil && text != nil {
+			next, err = parseTime(*text)
+		}
+		return err
+	})
+	return next, err
+}
+
+// Fail counts the attempts at one removal; those at an earlier one are forgotten.
+func (s *Store) Fail(ctx context.Context, callback string, a callbacks.Account, reason string, next time.Time) error {
+	return s.updateOwn(ctx, func(c *conn) error {
+		return c.exec(ctx, `INSERT INTO ldapsync_letter (source, kind, id, stage, dn, parked, name, reason, seq, since, attempts, next_at)
+			VALUES (?, 'user', ?, ?, ?, 0, ?, ?, ?, ?, 1, ?) ON CONFLICT (source, kind, id, stage) DO UPDATE SET
+			dn = excluded.dn, name = excluded.name, reason = excluded.reason, next_at = excluded.next_at,
+			attempts = CASE WHEN seq = excluded.seq THEN attempts + 1 ELSE 1 END,
+			since = CASE WHEN seq = excluded.seq THEN since ELSE excluded.since END, seq = excluded.seq`,
+			a.Source, a.ID, callback, a.DN, applier.Fold(a.Username), reason, int64(a.GoneSequence), timeText(s.cfg.Now()), timeText(next))
+	})
+}
+
+// Deactivate writes the active column and who wrote it, so that returning reactivates only whom sync deactivated.
+func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
+	return s.act(ctx, callbacks.Deactivate, accounts, (*acting).deactivate)
+}
+
+// Delete deletes rows; the link stays as a tombstone without a primary key.
+func (s *Store) Delete(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
+	return s.act(ctx, callbacks.Delete, accounts, (*acting).delete)
+}
+
+// viewOwn is view, where our tables are there; else fn isn't run.
+func (s *Store) viewOwn(ctx context.Context, fn func(*conn) error) error {
+	return s.view(ctx, func(c *conn) error {
+		if ready, err := s.ready(ctx, c); !ready || err != nil {
+			return err
+		}
+		return fn(c)
+	})
+}
+
+// updateOwn is update, where our tables are there; else it is a fault.
+func (s *Store) updateOwn(ctx context.Context, fn func(*conn) error) error {
+	return s.update(ctx, func(c *conn) error {
+		ready, err := s.ready(ctx, c)
+		if err != nil {
+			return err
+		}
+		if !ready {
+			return fault.New(fault.Database, hintMigrate, "ldapsync's tables aren't in the database")
+		}
+		return fn(c)
+	})
+}
+
+// acting is one callback acting on accounts in one transaction.
+type acting struct {
+	*conn
+	store    *Store
+	table    *table
+	callback string
+}
+
+func (s *Store) act(ctx context.Context, callback string, accounts []callbacks.Account,
+	do func(*acting, context.Context, callbacks.Account) (callbacks.Outcome, string, error)) ([]callbacks.Result, error) {
+	var results []callbacks.Result
+	err := s.updateOwn(ctx, func(c *conn) error {
+		a := &acting{conn: c, store: s, table: s.tables[proto.KindUser], callback: callback}
+		results = make([]callbacks.Result, 0, len(accounts))
+		for _, account := range accounts {
+			r, err := a.handle(ctx, account, do)
+			if err != nil {
+				return fmt.Errorf("%s: %w", account.DN, err)
+			}
+			results = append(results, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// handle acts on one account, if its link is still what the account says and owns its row.
+func (a *acting) handle(ctx context.Context, account callbacks.Account,
+	do func(*acting, context.Context, callbacks.Account) (callbacks.Outcome, string, error)) (callbacks.Result, error) {
+	r := callbacks.Result{Account: account}
+	gone, err := a.one(ctx, []any{new(int)}, `SELECT 1 FROM ldapsync_link WHERE source = ? AND kind = 'user' AND id = ?
+		AND state = 'gone' AND gone_seq = ? AND pk = ?`, account.Source, account.ID, int64(account.GoneSequence), account.PK)
+	if err != nil || !gone {
+		r.Outcome = callbacks.Returned
+		return r, err
+	}
+	owned, err := a.one(ctx, []any{new(int)}, `SELECT 1 FROM ldapsync_link WHERE kind = 'user' AND pk <> '' AND pk = ?
+		AND state = 'present' LIMIT 1`, account.PK)
+	if err != nil {
+		return r, err
+	}
+	if owned {
+		r.Outcome, r.Reason = callbacks.Returned, "its row belongs to another entry now"
+		return r, a.bury(ctx, account)
+	}
+	r.Outcome, r.Reason, err = do(a, ctx, account)
+	if err != nil || r.Outcome == callbacks.Refused {
+		return r, err
+	}
+	return r, a.exec(ctx, `DELETE FROM ldapsync_letter WHERE source = ? AND kind = 'user' AND id = ? AND stage = ?`,
+		account.Source, account.ID, a.callback)
+}
+
+// bury makes a tombstone of a link that has no row of its own any more: nothing is due for it.
+func (a *acting) bury(ctx context.Context, account callbacks.Account) error {
+	err := a.exec(ctx, `UPDATE ldapsync_link SET state = 'deleted', pk = '' WHERE source = ? AND kind = 'user' AND id = ?`,
+		account.Source, account.ID)
+	if err != nil {
+		return err
+	}
+	err = a.exec(ctx, `DELETE FROM ldapsync_pending_membership WHERE source = ? AND user_id = ?`, account.Source, account.ID)
+	if err != nil {
+		return err
+	}
+	return a.exec(ctx, `DELETE FROM ldapsync_letter WHERE source = ? AND kind = 'user' AND id = ? AND stage <> 'apply'`,
+		account.Source, account.ID)
+}

@@ -1,0 +1,37 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"ldapsync/internal/django/sqlite"
+	"ldapsync/internal/django/storetest"
+	"ldapsync/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// fresh returns the path of a database with Django's tables.
+func fresh(t *testing.T) string {
+	t.Helper()
+	dsn := testenv.SQLite(t)
+	testenv.DjangoTables(t, dsn)
+	path, _ := testenv.SQLitePath(dsn)
+	return path
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Env {
+		path := fresh(t)
+		return storetest.Env{
+			DB: testenv.DB(t, path),
+			Open: func(t *testing.T) storetest.Store {
+				t.Helper()
+				s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Settings: storetest.Settings()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return s
+			},
+		}
+	})
+}
