@@ -25,9 +25,10 @@ type Bus struct {
 	lock     *lock          // likewise
 
 	mu     sync.Mutex
-	epoch  context.Context // done when the connection is lost; a new one follows at once
-	end    context.CancelCauseFunc
-	denied error // the last thing that the server said this user may not do
+	epoch  signal // ends when the connection is lost
+	denial signal // ends when the server says that this user may not do something
+
+	pace pace
 }
 
 var (
@@ -43,8 +44,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	b := &Bus{cfg: cfg, logger: cfg.Logger}
-	b.epoch, b.end = context.WithCancelCause(context.Background())
+	b := &Bus{cfg: cfg, logger: cfg.Logger, epoch: newSignal(), denial: newSignal(), pace: usualPace()}
 	var err error
 	if cfg.URL == "" {
 		err = b.openEmbedded(ctx)
@@ -78,9 +78,7 @@ func (b *Bus) Close() error {
 	if b.nc != nil {
 		b.nc.Close()
 	}
-	b.mu.Lock()
-	b.end(errClosed)
-	b.mu.Unlock()
+	b.raise(&b.epoch, errClosed)
 	if b.embedded != nil {
 		b.embedded.Shutdown()
 		b.embedded.WaitForShutdown()
@@ -99,27 +97,48 @@ func (b *Bus) Address() string {
 	return b.embedded.ClientURL()
 }
 
-// connected returns a context that is also done when the connection is lost.
-func (b *Bus) connected(ctx context.Context) (context.Context, context.CancelFunc) {
-	lost := b.lost()
+// signal tells those who hold its context that something happened, once; then another one takes its place.
+type signal struct {
+	context.Context
+	raise context.CancelCauseFunc
+}
+
+func newSignal() signal {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return signal{ctx, cancel}
+}
+
+// raise ends a signal of the bus for a reason, and renews it.
+func (b *Bus) raise(s *signal, reason error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.raise(reason)
+	*s = newSignal()
+}
+
+// current returns what ends when a signal of the bus is raised next.
+func (b *Bus) current(s *signal) context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return s.Context
+}
+
+// unless returns a context that also ends, with its reason, when a signal is raised.
+func (b *Bus) unless(ctx context.Context, s *signal) (context.Context, context.CancelFunc) {
+	raised := b.current(s)
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(lost, func() { cancel(context.Cause(lost)) })
+	stop := context.AfterFunc(raised, func() { cancel(context.Cause(raised)) })
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// lost returns a context that is done when the connection of now is lost.
-func (b *Bus) lost() context.Context {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.epoch
+// connected returns a context that also ends when the connection is lost.
+func (b *Bus) connected(ctx context.Context) (context.Context, context.CancelFunc) {
+	return b.unless(ctx, &b.epoch)
 }
 
-// disconnected ends the epoch.
+// disconnected is called when the connection is lost.
 func (b *Bus) disconnected(_ *nats.Conn, err error) {
-	b.mu.Lock()
-	b.end(errLost)
-	b.epoch, b.end = context.WithCancelCause(context.Background())
-	b.mu.Unlock()
+	b.raise(&b.epoch, errLost)
 	if err != nil {
 		b.logger.Warn("the connection to NATS is lost, trying again", "server", b.where, "error", err)
 	}

@@ -51,21 +51,12 @@ func (b *Bus) connectOptions() []nats.Option {
 	}
 }
 
-// complained notes what the server refuses without answering a request.
+// complained hears what the server refuses without answering a request, which would otherwise go unanswered.
 func (b *Bus) complained(_ *nats.Conn, _ *nats.Subscription, err error) {
-	if errors.Is(err, nats.ErrPermissionViolation) {
-		b.mu.Lock()
-		b.denied = err
-		b.mu.Unlock()
-	}
 	b.logger.Warn("NATS", "server", b.where, "error", err)
-}
-
-// refusal returns what the server said this user may not do; nil if it said nothing.
-func (b *Bus) refusal() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.denied
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		b.raise(&b.denial, err)
+	}
 }
 
 var errCredentials = errors.New("not the content of a .creds file")
@@ -76,7 +67,7 @@ func (b *Bus) userJWT() (string, error) {
 		return "", err
 	}
 	jwt, err := nkeys.ParseDecoratedJWT(creds)
-	if err != nil || jwt == "" {
+	if err != nil || !strings.HasPrefix(jwt, "eyJ") { // what has no frame comes back whole
 		return "", errCredentials
 	}
 	return jwt, nil

@@ -1,13 +1,16 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
 
 	"ldapsync/internal/fault"
 )
@@ -58,9 +61,9 @@ func TestServerThatIsNotThereIsWaitedFor(t *testing.T) {
 	if _, err := Open(ctx, Config{URL: o.url()}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("interrupted: %v", err)
 	}
-	opened := make(chan error)
+	opened, url := make(chan error), o.url()
 	go func() {
-		b, err := Open(soon(t), Config{URL: o.url()}) // for ever
+		b, err := Open(soon(t), Config{URL: url}) // for ever
 		if err == nil {
 			err = b.Close()
 		}
@@ -86,10 +89,66 @@ func TestMissingRightsAreNamed(t *testing.T) {
 			Publish: &server.SubjectPermission{Allow: []string{"$JS.API.INFO"}}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
 		}}}
 	})
-	b := open(t, Config{URL: strings.Replace(o.url(), "nats://", "nats://reader:x@", 1), RetryFor: time.Second})
+	b := open(t, Config{URL: strings.Replace(o.url(), "nats://", "nats://reader:x@", 1)}) // for ever
 	_, err := b.Log(soon(t), "corp")
-	if class, hint := fault.Of(err); err == nil || class != fault.Stream || !strings.Contains(strings.ToLower(err.Error()), "permission") || !strings.Contains(hint, "rights") {
+	if class, hint := fault.Of(err); !fault.IsPermanent(err) || class != fault.Stream || !strings.Contains(strings.ToLower(err.Error()), "permission") || !strings.Contains(hint, "rights") {
 		t.Errorf("%v (%s)", err, hint)
+	}
+}
+
+func TestMissingRightToPublish(t *testing.T) {
+	o := newOutside(t, func(opts *server.Options) {
+		opts.Users = []*server.User{{Username: "admin", Password: "x"}, {Username: "reader", Password: "x", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Deny: []string{"ldapsync.events.>"}},
+		}}}
+	})
+	b := open(t, Config{URL: strings.Replace(o.url(), "nats://", "nats://reader:x@", 1)})
+	l := openLog(t, b, "corp")
+	l.Begin(0)
+	_, err := l.Publish(soon(t), numbered(1))
+	if err == nil {
+		_, err = l.Flush(soon(t))
+	}
+	if class, hint := fault.Of(err); !fault.IsPermanent(err) || class != fault.Stream || !strings.Contains(err.Error(), "ldapsync.events.corp.user.upserted") {
+		t.Errorf("%v (%s)", err, hint)
+	}
+}
+
+func TestCredentialsFile(t *testing.T) {
+	account, err := nkeys.CreateAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, _ := user.PublicKey()
+	seed, _ := user.Seed()
+	claims := jwt.NewUserClaims(public)
+	token, err := claims.Encode(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := jwt.FormatUserConfig(token, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	b := &Bus{cfg: Config{Credentials: func() ([]byte, error) { asked++; return bytes.Clone(creds), nil }}}
+	if got, err := b.userJWT(); err != nil || got != token {
+		t.Errorf("%q, %v", got, err)
+	}
+	signature, err := b.sign([]byte("nonce"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Verify([]byte("nonce"), signature); err != nil || asked != 2 {
+		t.Errorf("%v, asked %d times", err, asked)
+	}
+	b.cfg.Credentials = func() ([]byte, error) { return []byte("s3cret, but no credentials"), nil }
+	if _, err := b.userJWT(); !errors.Is(err, errCredentials) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -7,19 +7,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// How durables deliver: the server repeats a message after redelivery[0] without a word from here, and later and later from then on,
-// for ever. Whoever works on a message says so every holdEvery.
-var (
-	redelivery = []time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
-	holdEvery  = 10 * time.Second
-)
+// pace is how durables deliver what isn't acknowledged.
+type pace struct {
+	redelivery []time.Duration // without a word from here: after the first, and later and later, for ever
+	hold       time.Duration   // how often somebody who works on a message says so; well below the first redelivery
+	again      time.Duration   // after which a message comes again that was given back
+}
 
-// holdMessages keeps messages from being delivered again, for as long as the work on them takes, until the function it returns is called.
-func holdMessages(messages []jetstream.Msg) (release func()) {
+func usualPace() pace {
+	return pace{
+		redelivery: []time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour},
+		hold:       10 * time.Second,
+		again:      10 * time.Second,
+	}
+}
+
+// keep keeps messages from being delivered again, for as long as the work on them takes, until release is called.
+func (p pace) keep(messages []jetstream.Msg) (release func()) {
 	end := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
-		tick := time.NewTicker(holdEvery)
+		tick := time.NewTicker(p.hold)
 		defer tick.Stop()
 		for {
 			select {

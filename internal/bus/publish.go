@@ -64,6 +64,7 @@ type publisher struct {
 	failures  *attempts     // to get beyond confirmed
 	changed   chan struct{} // holds one token after an answer
 	lost      context.Context
+	denied    context.Context
 
 	replies string // prefix of the reply subjects
 	sub     *nats.Subscription
@@ -96,7 +97,8 @@ func (p *publisher) nextRound() {
 	p.round++
 	p.opened, p.unsettled = false, 0
 	p.progress = time.Now()
-	p.lost = p.log.bus.lost()
+	p.lost = p.log.bus.current(&p.log.bus.epoch)
+	p.denied = p.log.bus.current(&p.log.bus.denial)
 }
 
 func (p *publisher) publish(ctx context.Context, e proto.Event) (uint64, error) {
@@ -260,9 +262,7 @@ func (p *publisher) settle() {
 // until waits for answers until ok, mending what breaks meanwhile.
 func (p *publisher) until(ctx context.Context, ok func() bool) error {
 	for {
-		if p.lost.Err() != nil && len(p.window) > 0 && p.broken == nil {
-			p.broken = context.Cause(p.lost)
-		}
+		p.interrupted()
 		if p.broken != nil {
 			if err := p.recover(ctx); err != nil {
 				return err
@@ -278,10 +278,22 @@ func (p *publisher) until(ctx context.Context, ok func() bool) error {
 	}
 }
 
+// interrupted sees whether something ended the round that is no answer.
+func (p *publisher) interrupted() {
+	if p.broken != nil || len(p.window) == 0 {
+		return
+	}
+	if p.lost.Err() != nil {
+		p.broken = context.Cause(p.lost)
+	} else if p.denied.Err() != nil {
+		p.broken = context.Cause(p.denied)
+	}
+}
+
 // wait lets go of the lock until an answer comes, the connection is lost, or the stream has been silent for too long.
 func (p *publisher) wait(ctx context.Context) error {
 	silence := p.log.bus.cfg.AckTimeout - time.Since(p.progress)
-	lost := p.lost.Done()
+	lost, denied := p.lost.Done(), p.denied.Done()
 	p.mu.Unlock()
 	timer := time.NewTimer(max(silence, 0))
 	defer timer.Stop()
@@ -290,6 +302,7 @@ func (p *publisher) wait(ctx context.Context) error {
 	select {
 	case <-p.changed:
 	case <-lost:
+	case <-denied:
 	case <-timer.C:
 		silent = true
 	case <-ctx.Done():

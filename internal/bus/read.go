@@ -133,7 +133,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 
 // complete ends a bounded read whose consumer has nothing more: what is left must be holes, and only the leader can say so.
 func (r *reader) complete(ctx context.Context) error {
-	return once(ctx, func(ctx context.Context) error {
+	return r.log.bus.once(ctx, func(ctx context.Context) error {
 		m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: ">"})
 		if errors.Is(err, proto.ErrNotFound) || err == nil && m.Sequence > r.to {
 			r.done = true
@@ -150,7 +150,7 @@ func (r *reader) complete(ctx context.Context) error {
 func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), error) {
 	l := r.log
 	var consumer jetstream.Consumer
-	err := once(ctx, func(ctx context.Context) error {
+	err := l.bus.once(ctx, func(ctx context.Context) error {
 		if err := r.behind(ctx); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (p *publisher) again() {
 
 // quiet waits until every message of this round has an answer, or none can come any more.
 func (p *publisher) quiet(ctx context.Context) error {
-	for p.unsettled > 0 && p.lost.Err() == nil && time.Since(p.progress) < p.log.bus.cfg.AckTimeout {
+	for p.unsettled > 0 && p.lost.Err() == nil && p.denied.Err() == nil && time.Since(p.progress) < p.log.bus.cfg.AckTimeout {
 		if err := p.wait(ctx); err != nil {
 			return err
 		}

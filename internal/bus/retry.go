@@ -23,12 +23,13 @@ const requestTimeout = 5 * time.Second
 type attempts struct {
 	bus    *Bus
 	policy *backoff.ExponentialBackOff // nil: the last one succeeded
+	denied bool                        // the last one met a denial
 }
 
 func (b *Bus) attempts() *attempts { return &attempts{bus: b} }
 
 // succeeded forgets the failures so far.
-func (a *attempts) succeeded() { a.policy = nil }
+func (a *attempts) succeeded() { a.policy, a.denied = nil, false }
 
 // failed waits before the next attempt, and returns nil. It returns the error to end with where there is none: ctx is done, the
 // error is permanent, or the time is over. what names the thing that failed.
@@ -36,9 +37,12 @@ func (a *attempts) failed(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if permanent(err) {
+	// A denial may have been meant for another request of the time. One that comes back is ours.
+	denied := errors.Is(err, nats.ErrPermissionViolation)
+	if permanent(err) || denied && a.denied {
 		return a.bus.fault(what, err)
 	}
+	a.denied = denied
 	if a.policy == nil {
 		a.policy = backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(50*time.Millisecond),
@@ -62,7 +66,7 @@ func (a *attempts) failed(ctx context.Context, what string, err error) error {
 func (b *Bus) retry(ctx context.Context, what string, op func(context.Context) error) error {
 	try := b.attempts()
 	for {
-		err := once(ctx, op)
+		err := b.once(ctx, op)
 		if err == nil {
 			return nil
 		}
@@ -72,10 +76,17 @@ func (b *Bus) retry(ctx context.Context, what string, op func(context.Context) e
 	}
 }
 
-func once(ctx context.Context, op func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+// once runs op with requestTimeout. A denial ends it: the server doesn't answer what it doesn't allow.
+func (b *Bus) once(ctx context.Context, op func(context.Context) error) error {
+	ctx, end := b.unless(ctx, &b.denial)
+	defer end()
+	timed, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return op(ctx)
+	err := op(timed)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // permanent tells whether trying again can't mend err.
@@ -85,7 +96,7 @@ func permanent(err error) bool {
 	}
 	for _, known := range []error{
 		proto.ErrNotFound, proto.ErrRival, errCredentials, errClosed,
-		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
+		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
 		nats.ErrConnectionClosed, nats.ErrMaxPayload, nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
 	} {
 		if errors.Is(err, known) {
@@ -133,8 +144,13 @@ func (b *Bus) fault(what string, err error) error {
 	if errors.Is(err, proto.ErrNotFound) {
 		return err
 	}
-	hint := ""
+	kind, hint := fault.Passing, ""
+	if permanent(err) || errors.Is(err, nats.ErrPermissionViolation) {
+		kind = fault.New
+	}
 	switch {
+	case errors.Is(err, nats.ErrPermissionViolation):
+		hint = "give this NATS user the rights on ldapsync.> and on the JetStream API"
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		hint = "check the user and password, or the credentials file, of the NATS server"
 	case untrusted(err):
@@ -144,15 +160,7 @@ func (b *Bus) fault(what string, err error) error {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		hint = "start nats-server with -js, and enable JetStream for the account"
 	}
-	if denied := b.refusal(); denied != nil && !permanent(err) {
-		err = denied
-		hint = "give this NATS user the rights on ldapsync.> and on the JetStream API"
-	}
-	make := fault.Passing
-	if permanent(err) {
-		make = fault.New
-	}
-	return make(fault.Stream, hint, "%s: %w", what, plain{err})
+	return kind(fault.Stream, hint, "%s: %w", what, plain{err})
 }
 
 // plain shows an error of NATS without its prefixes and codes.

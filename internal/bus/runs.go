@@ -58,7 +58,7 @@ func (b *Bus) Requests(ctx context.Context, source string) (*Requests, error) {
 		FilterSubject: proto.RunsSubject(source),
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		BackOff:       redelivery,
+		BackOff:       b.pace.redelivery,
 		MaxDeliver:    -1,
 	}}
 	return r, b.retry(ctx, "requests for "+source, func(ctx context.Context) error {
@@ -83,7 +83,7 @@ func (r *Requests) Next(ctx context.Context) (requests []*proto.RunRequest, ack 
 			}
 		}
 		if len(requests) > 0 {
-			r.held, r.release = held, holdMessages(held)
+			r.held, r.release = held, r.bus.pace.keep(held)
 			return requests, r.ack, nil
 		}
 		if err == nil {
@@ -101,7 +101,7 @@ func (r *Requests) fetch(ctx context.Context) ([]jetstream.Msg, error) {
 	ctx, cancel := r.bus.connected(ctx)
 	defer cancel()
 	var consumer jetstream.Consumer
-	err := once(ctx, func(ctx context.Context) (err error) {
+	err := r.bus.once(ctx, func(ctx context.Context) (err error) {
 		consumer, err = r.bus.js.CreateOrUpdateConsumer(ctx, proto.RunsStream, r.config)
 		return err
 	})
@@ -187,7 +187,7 @@ func (r *Requests) giveBack() {
 	}
 	r.release()
 	for _, m := range r.held {
-		_ = m.NakWithDelay(holdEvery)
+		_ = m.NakWithDelay(r.bus.pace.again)
 	}
 	r.release, r.held = nil, nil
 }

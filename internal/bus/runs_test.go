@@ -67,8 +67,8 @@ func TestRequestsCollapse(t *testing.T) {
 }
 
 func TestRequestThatWasNotAnsweredComesAgain(t *testing.T) {
-	dir := t.TempDir()
-	b := embedded(t, dir)
+	b := embedded(t, t.TempDir())
+	b.pace.again = 200 * time.Millisecond
 	r, err := b.Requests(t.Context(), "corp")
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +88,38 @@ func TestRequestThatWasNotAnsweredComesAgain(t *testing.T) {
 	}
 	if got := fmt.Sprint(next(t, r, true)); got != "[1]" {
 		t.Errorf("requests %s", got)
+	}
+}
+
+func TestLongPassKeepsItsRequest(t *testing.T) {
+	b := embedded(t, t.TempDir())
+	b.pace.redelivery = []time.Duration{500 * time.Millisecond}
+	b.pace.hold = 100 * time.Millisecond
+	r, err := b.Requests(t.Context(), "corp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := b.Requests(t.Context(), "corp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trigger(t, b, "corp", "1")
+	_, ack, err := r.Next(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if requests, _, err := other.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it was delivered again: %v, %v", requests, err)
+	}
+	// Without a word from its holder, it is.
+	r.release()
+	if got := fmt.Sprint(next(t, other, true)); got != "[1]" {
+		t.Errorf("requests %s", got)
+	}
+	if err := ack(t.Context()); err != nil {
+		t.Errorf("answered by two: %v", err)
 	}
 }
 

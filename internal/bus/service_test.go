@@ -43,7 +43,7 @@ func TestWakeHandsOutWhatItsTypesSay(t *testing.T) {
 	l := openLog(t, b, "corp")
 	publish(t, l, 0, 1)
 	removed := proto.Event{Type: proto.TypeUserRemoved, ContentType: proto.ContentTypeProtobuf}
-	w := &waker{log: l, config: wakeConfig("corp", "callback-default-deactivate", []proto.Type{proto.TypeUserRemoved})}
+	w := &waker{log: l, config: b.wakeConfig("corp", "callback-default-deactivate", []proto.Type{proto.TypeUserRemoved})}
 	if _, err := b.js.CreateOrUpdateConsumer(t.Context(), l.name, w.config); err != nil {
 		t.Fatal(err)
 	}

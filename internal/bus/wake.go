@@ -20,17 +20,17 @@ func (b *Bus) Wake(ctx context.Context, source, durable string, types ...proto.T
 			yield(proto.Event{}, err)
 			return
 		}
-		w := waker{log: log, yield: yield, config: wakeConfig(source, durable, types)}
+		w := waker{log: log, yield: yield, config: b.wakeConfig(source, durable, types)}
 		w.run(ctx)
 	}
 }
 
-func wakeConfig(source, durable string, types []proto.Type) jetstream.ConsumerConfig {
+func (b *Bus) wakeConfig(source, durable string, types []proto.Type) jetstream.ConsumerConfig {
 	config := jetstream.ConsumerConfig{
 		Durable:       durable,
 		DeliverPolicy: jetstream.DeliverNewPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		BackOff:       redelivery,
+		BackOff:       b.pace.redelivery,
 		MaxDeliver:    -1,
 	}
 	for _, t := range types {
@@ -69,7 +69,7 @@ func (w *waker) pull(ctx context.Context) error {
 	ctx, cancel := w.log.bus.connected(ctx)
 	defer cancel()
 	var consumer jetstream.Consumer
-	err := once(ctx, func(ctx context.Context) (err error) {
+	err := w.log.bus.once(ctx, func(ctx context.Context) (err error) {
 		consumer, err = w.log.bus.js.CreateOrUpdateConsumer(ctx, w.log.name, w.config)
 		return err
 	})
@@ -103,7 +103,7 @@ func (w *waker) hand(ctx context.Context, m jetstream.Msg) error {
 		return fault.New(fault.Stream, "something else than ldapsync publishes to this stream", "%s, %w", w.log.name, err)
 	}
 	e.Pending = meta.NumPending
-	release := holdMessages([]jetstream.Msg{m})
+	release := w.log.bus.pace.keep([]jetstream.Msg{m})
 	defer release()
 	if !w.yield(e, nil) {
 		w.done = true
@@ -112,5 +112,5 @@ func (w *waker) hand(ctx context.Context, m jetstream.Msg) error {
 	}
 	release()
 	w.handled = true
-	return once(context.WithoutCancel(ctx), m.DoubleAck)
+	return w.log.bus.once(context.WithoutCancel(ctx), m.DoubleAck)
 }
