@@ -74,6 +74,8 @@ func tlsFault(a address, name string, err error) error {
 		return permanent("renew the server's certificate, and compare the clocks", "the certificate is not valid now: %w", err)
 	case errors.As(err, &invalid), errors.As(err, &verify):
 		return permanent("look at it with: openssl s_client -connect "+a.target+" -showcerts", "the certificate is refused: %w", err)
+	case strings.Contains(err.Error(), "failed to parse certificate"):
+		return permanent("have a proper one made: the one that Samba generates has a negative serial number", "the certificate can't be read: %w", err)
 	case errors.As(err, &record):
 		return permanent("ldaps:// usually is port 636; port 389 wants ldap:// with StartTLS", "the server doesn't speak TLS on this port: %w", err)
 	case errors.As(err, &alert), errors.As(err, &remote) && remote.Op == "remote error":

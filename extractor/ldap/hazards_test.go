@@ -188,18 +188,19 @@ func TestSilentServer(t *testing.T) {
 }
 
 func TestSlowServerIsNotSilent(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.search = func(c *fakeConn, r request) {
 		for i := range 10 {
-			time.Sleep(40 * time.Millisecond) // slower in all than the limit, which counts silence alone
+			time.Sleep(120 * time.Millisecond) // slower in all than the limit, which counts silence alone
 			c.user(r, fmt.Sprint("u", i))
 		}
 		c.page(r, "")
 	}
 	cfg := f.config()
-	cfg.Timeouts.Answer = 300 * time.Millisecond
+	cfg.Timeouts.Answer = time.Second
 	s := open(t, cfg)
-	time.Sleep(350 * time.Millisecond) // nothing is awaited: silence is right
+	time.Sleep(1100 * time.Millisecond) // nothing is awaited: silence is right
 	if got := users(t, s); len(got) != 10 {
 		t.Errorf("%+v", got)
 	}
