@@ -53,7 +53,7 @@ func (s *Store) Fail(ctx context.Context, callback string, a callbacks.Account, 
 VALUES ($1, 'user', $2, $3, $4, false, '', $5, $6, '', 1, $7, $8)
 ON CONFLICT (source, kind, id, stage) DO UPDATE SET dn = excluded.dn, reason = excluded.reason, seq = excluded.seq, next_at = excluded.next_at,
 	attempts = CASE WHEN l.seq = excluded.seq THEN l.attempts + 1 ELSE 1 END, since = CASE WHEN l.seq = excluded.seq THEN l.since ELSE excluded.since END`
-	return s.update(ctx, func(t *tx) error {
+	return s.update(ctx, s.cfg.RetryFor, func(t *tx) error {
 		_, err := t.tx.Exec(ctx, query, a.Source, a.ID, callback, a.DN, reason, int64(a.GoneSequence), s.cfg.Now(), next)
 		return err
 	})

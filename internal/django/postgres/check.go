@@ -16,5 +16,9 @@ func (s *Store) Check(ctx context.Context) ([]django.Finding, error) {
 	if !there {
 		found = append(found, django.Finding{What: "the tables of ldapsync are missing", Hint: "run \"ldapsync migrate\""})
 	}
-	return found, nil
+	if s.model == nil {
+		return found, nil
+	}
+	missing, err := s.missingRights(ctx)
+	return append(found, missing...), s.fault(err)
 }

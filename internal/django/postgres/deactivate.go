@@ -12,7 +12,7 @@ import (
 // reactivate them. The last active superuser is refused.
 func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
 	var results []callbacks.Result
-	err := s.update(ctx, func(t *tx) error {
+	err := s.update(ctx, s.cfg.LockTimeout, func(t *tx) error {
 		w, err := t.lock(ctx, accounts)
 		if err != nil {
 			return err
@@ -103,7 +103,8 @@ func (w *work) noteDeactivated(ctx context.Context, accounts []callbacks.Account
 	}
 	sources, ids, sequences := keysOf(accounts)
 	const note = `UPDATE ldapsync.link k SET deactivated_by = $4, deactivated_at = $5 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v(source, id, seq)
-WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.gone_seq = v.seq`
+WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.gone_seq = v.seq
+	AND ($4 = 'sync' OR k.deactivated_by = '')`
 	if _, err := w.tx.tx.Exec(ctx, note, sources, ids, sequences, by, w.store.cfg.Now()); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // refused, and accounts to which any other table refers: whether Django would cascade, protect or set NULL can't be seen in the database.
 func (s *Store) Delete(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
 	var results []callbacks.Result
-	err := s.update(ctx, func(t *tx) error {
+	err := s.update(ctx, s.cfg.LockTimeout, func(t *tx) error {
 		w, err := t.lock(ctx, accounts)
 		if err != nil {
 			return err

@@ -16,14 +16,14 @@ func filterArgs(f django.LetterFilter) []any {
 	return []any{f.Source, string(f.Kind), f.ID, f.Stage}
 }
 
-// Letters returns the dead letters and parked entries, the oldest first.
-func (s *Store) Letters(ctx context.Context, f django.LetterFilter) ([]django.Letter, error) {
+// Letters returns the dead letters and parked entries, the oldest first; with limit above 0 at most as many.
+func (s *Store) Letters(ctx context.Context, f django.LetterFilter, limit int) ([]django.Letter, error) {
 	if there, err := s.Migrated(ctx); err != nil || !there {
 		return nil, err
 	}
 	const query = `SELECT source, kind, id, stage, dn, name, parked, reason, seq, attempts, since, next_at, entry FROM ldapsync.letter` + letterFilter + `
-ORDER BY since, source, kind, id, stage`
-	rows, err := s.pool.Query(ctx, query, filterArgs(f)...)
+ORDER BY since, source, kind, id, stage LIMIT nullif($5, 0)`
+	rows, err := s.pool.Query(ctx, query, append(filterArgs(f), limit)...)
 	if err != nil {
 		return nil, s.fault(err)
 	}
@@ -42,24 +42,23 @@ ORDER BY since, source, kind, id, stage`
 	return list, s.fault(err)
 }
 
-const letterKey = ` WHERE source = $1 AND kind = $2 AND id = $3 AND stage = $4`
-
-// DropLetter deletes a letter. Its entry is tried again only when the directory changes it. proto.ErrNotFound if it isn't there.
-func (s *Store) DropLetter(ctx context.Context, k django.LetterKey) error {
-	return s.changeLetter(ctx, "DELETE FROM ldapsync.letter"+letterKey, k.Source, string(k.Kind), k.ID, k.Stage)
+// DropLetters deletes the letters that f selects, and returns how many. Their entries are tried again only when the directory changes them.
+func (s *Store) DropLetters(ctx context.Context, f django.LetterFilter) (int, error) {
+	return s.changeLetters(ctx, "DELETE FROM ldapsync.letter"+letterFilter, filterArgs(f)...)
 }
 
-// RetryLetter makes a letter due at once. Those of the applier are tried at the end of the next pass anyway. proto.ErrNotFound if it isn't there.
-func (s *Store) RetryLetter(ctx context.Context, k django.LetterKey) error {
-	return s.changeLetter(ctx, "UPDATE ldapsync.letter SET next_at = $5"+letterKey, k.Source, string(k.Kind), k.ID, k.Stage, s.cfg.Now())
+// RetryLetters makes the letters that f selects due at once, and returns how many. Those of the applier are tried at the end of the next pass
+// anyway.
+func (s *Store) RetryLetters(ctx context.Context, f django.LetterFilter) (int, error) {
+	return s.changeLetters(ctx, "UPDATE ldapsync.letter SET next_at = $5"+letterFilter, append(filterArgs(f), s.cfg.Now())...)
 }
 
-func (s *Store) changeLetter(ctx context.Context, statement string, args ...any) error {
-	return s.update(ctx, func(t *tx) error {
+func (s *Store) changeLetters(ctx context.Context, statement string, args ...any) (int, error) {
+	n := 0
+	err := s.update(ctx, s.cfg.RetryFor, func(t *tx) error {
 		tag, err := t.tx.Exec(ctx, statement, args...)
-		if err == nil && tag.RowsAffected() == 0 {
-			return proto.ErrNotFound
-		}
+		n = int(tag.RowsAffected())
 		return err
 	})
+	return n, err
 }

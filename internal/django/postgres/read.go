@@ -99,7 +99,7 @@ func (r *reader) Letters(ctx context.Context, q applier.LetterQuery) ([]applier.
 	args := []any{q.Source, string(q.Kind)}
 	condition := ""
 	if !q.All {
-		condition = " AND (id = ANY ($3::text[]) OR name = ANY ($4::text[]))"
+		condition = " AND (id = ANY ($3::text[]) OR name = ANY ($4::text[]) AND name <> '')"
 		args = append(args, q.IDs, q.Names)
 	}
 	rows, err := r.db.Query(ctx, query+condition, args...)

@@ -59,14 +59,15 @@ func (c Config) withDefaults() Config {
 
 // Store is a target in PostgreSQL. Its methods may be called from several goroutines.
 type Store struct {
-	cfg      Config
-	pool     *pgxpool.Pool
-	model    *django.Model
-	users    *table
-	groups   *table // nil when groups are skipped
-	unlinked unlinked
-	findings []django.Finding
-	migrated atomic.Bool
+	cfg          Config
+	pool         *pgxpool.Pool
+	model        *django.Model
+	users        *table
+	groups       *table // nil when groups are skipped
+	joinSequence string // of the memberships' table, quoted; "" for none
+	unlinked     unlinked
+	findings     []django.Finding
+	migrated     atomic.Bool
 }
 
 var (
@@ -180,7 +181,12 @@ func (s *Store) introspect(ctx context.Context) error {
 		return err
 	}
 	if s.model.Groups != nil {
-		s.groups, err = newTable(ctx, s.pool, s.model.Groups)
+		if s.groups, err = newTable(ctx, s.pool, s.model.Groups); err != nil {
+			return err
+		}
+	}
+	if j := s.model.Membership; j != nil && j.Key.Name != "" {
+		s.joinSequence, err = sequenceOf(ctx, s.pool, quote(j.Schema, j.Name), j.Key.Name)
 	}
 	return err
 }

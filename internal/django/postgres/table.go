@@ -21,6 +21,7 @@ type table struct {
 	key       string // quoted
 	selection string // "SELECT key, columns, staff, superuser FROM name t"
 	nextKey   string // expression that makes one new key; "" where we make it
+	sequence  string // that it draws from, quoted; "" for none
 	always    bool   // the key is GENERATED ALWAYS
 }
 
@@ -41,16 +42,20 @@ func newTable(ctx context.Context, db querier, t *django.Table) (*table, error) 
 	if !t.Key.HasDefault {
 		return pt, nil
 	}
-	const find = `SELECT a.attidentity::text, coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(pg_get_serial_sequence($1, $2), '')
+	const find = `SELECT a.attidentity::text, coalesce(pg_get_expr(d.adbin, d.adrelid), '')
 		FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attrelid = $1::regclass AND a.attname = $2`
-	var identity, expression, sequence string
-	if err := db.QueryRow(ctx, find, pt.name, t.Key.Name).Scan(&identity, &expression, &sequence); err != nil {
+	var identity string
+	var err error
+	if err := db.QueryRow(ctx, find, pt.name, t.Key.Name).Scan(&identity, &pt.nextKey); err != nil {
+		return nil, err
+	}
+	if pt.sequence, err = sequenceOf(ctx, db, pt.name, t.Key.Name); err != nil {
 		return nil, err
 	}
 	pt.always = identity == "a"
-	if pt.nextKey = expression; sequence != "" {
-		pt.nextKey = "nextval(" + literal(sequence) + "::regclass)"
+	if identity != "" {
+		pt.nextKey = "nextval(" + literal(pt.sequence) + "::regclass)"
 	}
 	return pt, nil
 }
@@ -102,18 +107,43 @@ func value(v any, c django.Column) any {
 	return v
 }
 
-// keys is a parameter that holds primary keys: what isn't one of the table's type is left out.
+// keys is a parameter that holds primary keys: what isn't one of the table's type is left out, as no row has it.
 func (t *table) keys(pks []string) any {
-	if t.Key.Type != django.Int {
-		return pks
-	}
-	numbers := make([]int64, 0, len(pks))
-	for _, pk := range pks {
-		if n, err := strconv.ParseInt(pk, 10, 64); err == nil {
-			numbers = append(numbers, n)
+	switch t.Key.Type {
+	case django.Int:
+		numbers := make([]int64, 0, len(pks))
+		for _, pk := range pks {
+			if n, err := strconv.ParseInt(pk, 10, 64); err == nil {
+				numbers = append(numbers, n)
+			}
 		}
+		return numbers
+	case django.UUID:
+		uuids := make([]string, 0, len(pks))
+		for _, pk := range pks {
+			if _, err := django.ParseUUID(pk); err == nil {
+				uuids = append(uuids, pk)
+			}
+		}
+		return uuids
 	}
-	return numbers
+	return pks
+}
+
+// allKeys is keys for parameters that stand beside others: every one must be a key.
+func (t *table) allKeys(pks []string) (any, error) {
+	keys := t.keys(pks)
+	n := len(pks)
+	switch keys := keys.(type) {
+	case []int64:
+		n = len(keys)
+	case []string:
+		n = len(keys)
+	}
+	if n != len(pks) {
+		return nil, fmt.Errorf("%d of %d primary keys of %s aren't of type %s", len(pks)-n, len(pks), t, t.Key.Type)
+	}
+	return keys, nil
 }
 
 // keyArray is the expression for parameter n as an array of keys.

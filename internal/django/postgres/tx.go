@@ -42,11 +42,11 @@ func (s *Store) Position(ctx context.Context, source string) (uint64, error) {
 // Update runs fn in one read-write transaction and commits it if fn returns nil. fn is run again when a rival makes the transaction
 // impossible, for at most RetryFor.
 func (s *Store) Update(ctx context.Context, fn func(applier.Tx) error) error {
-	return s.update(ctx, func(t *tx) error { return fn(t) })
+	return s.update(ctx, s.cfg.RetryFor, func(t *tx) error { return fn(t) })
 }
 
-// update is Update for the store's own transactions.
-func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+// update is Update for the store's own transactions. It runs fn again for at most as long as retry says.
+func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) error) error {
 	there, err := s.Migrated(ctx)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 		return fault.New(fault.Database, "run \"ldapsync migrate\"", "database: the tables of ldapsync are missing")
 	}
 	policy := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(time.Second),
-		backoff.WithMaxElapsedTime(s.cfg.RetryFor))
+		backoff.WithMaxElapsedTime(retry))
 	attempt := func() error {
 		err := s.once(ctx, fn)
 		if err == nil || passesWithRivals(err) {

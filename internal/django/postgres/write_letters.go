@@ -29,13 +29,12 @@ WHERE l.source = v.source AND l.kind = v.kind AND l.id = v.id AND l.stage = 'app
 	if len(w.id) == 0 {
 		return nil
 	}
-	// since stays what it was: it tells for how long somebody is missing.
 	const query = `INSERT INTO ldapsync.letter AS l (source, kind, id, stage, dn, parked, name, reason, seq, entry, attempts, since)
 SELECT source, kind, id, 'apply', dn, parked, name, reason, seq, entry, 1, since
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::bigint[], $9::bytea[], $10::timestamptz[])
 	AS v(source, kind, id, dn, parked, name, reason, seq, entry, since)
 ON CONFLICT (source, kind, id, stage) DO UPDATE SET dn = excluded.dn, parked = excluded.parked, name = excluded.name, reason = excluded.reason,
-	seq = excluded.seq, entry = excluded.entry, attempts = l.attempts + 1, next_at = NULL`
+	seq = excluded.seq, entry = excluded.entry, attempts = l.attempts + 1, since = excluded.since, next_at = NULL`
 	_, err := t.tx.Exec(ctx, query, w.source, w.kind, w.id, w.dn, w.parked, w.name, w.reason, w.seq, w.entry, w.since)
 	return err
 }

@@ -50,7 +50,10 @@ made AS (INSERT INTO %[1]s (%[2]s, %[3]s) SELECT u, g FROM wanted w
 	WHERE NOT EXISTS (SELECT FROM %[1]s m WHERE m.%[2]s = w.u AND m.%[3]s = w.g) ON CONFLICT DO NOTHING RETURNING %[2]s AS u, %[3]s AS g)
 INSERT INTO ldapsync.membership (user_pk, group_pk, source) SELECT made.u::text, made.g::text, w.s FROM made JOIN wanted w ON w.u = made.u AND w.g = made.g
 ON CONFLICT DO NOTHING`, n.table, n.user, n.group, users.keyArray(2), groups.keyArray(3))
-	_, err := t.tx.Exec(ctx, query, m.source, users.keys(m.user), groups.keys(m.group))
+	u, g, err := t.memberKeys(m)
+	if err == nil {
+		_, err = t.tx.Exec(ctx, query, m.source, u, g)
+	}
 	return err
 }
 
@@ -69,12 +72,25 @@ func (t *tx) leave(ctx context.Context, _ *table, changes []*applier.Change) err
 	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
 	query := fmt.Sprintf("DELETE FROM %s m USING unnest(%s, %s) AS v(u, g) WHERE m.%s = v.u AND m.%s = v.g",
 		n.table, users.keyArray(1), groups.keyArray(2), n.user, n.group)
-	if _, err := t.tx.Exec(ctx, query, users.keys(m.user), groups.keys(m.group)); err != nil {
+	u, g, err := t.memberKeys(&m)
+	if err != nil {
+		return err
+	}
+	if _, err := t.tx.Exec(ctx, query, u, g); err != nil {
 		return err
 	}
 	const forget = `DELETE FROM ldapsync.membership m USING unnest($1::text[], $2::text[]) AS v(u, g) WHERE m.user_pk = v.u AND m.group_pk = v.g`
-	_, err := t.tx.Exec(ctx, forget, m.user, m.group)
+	_, err = t.tx.Exec(ctx, forget, m.user, m.group)
 	return err
+}
+
+// memberKeys are m's keys as parameters.
+func (t *tx) memberKeys(m *members) (users, groups any, err error) {
+	if users, err = t.store.users.allKeys(m.user); err != nil {
+		return nil, nil, err
+	}
+	groups, err = t.store.groups.allKeys(m.group)
+	return users, groups, err
 }
 
 // leaveGroups takes the memberships that sync made in groups that are gone, and what waits for them.

@@ -33,7 +33,10 @@ func (t *tx) placeholders(ctx context.Context, of *table, changes []*applier.Cha
 	}
 	query := fmt.Sprintf("UPDATE %s t SET %s = v.name FROM unnest(%s, $2::text[]) AS v(pk, name) WHERE t.%s = v.pk",
 		of.name, quote(of.NameColumn().Name), of.keyArray(1), of.key)
-	_, err := t.tx.Exec(ctx, query, of.keys(pks), names)
+	keys, err := of.allKeys(pks)
+	if err == nil {
+		_, err = t.tx.Exec(ctx, query, keys, names)
+	}
 	return err
 }
 
@@ -77,7 +80,11 @@ func (t *tx) updateSet(ctx context.Context, of *table, changes []*applier.Change
 	for i, c := range changes {
 		pks[i] = c.PK
 	}
-	args := []any{of.keys(pks)}
+	keys, err := of.allKeys(pks)
+	if err != nil {
+		return err
+	}
+	args := []any{keys}
 	var assign, aliases, arrays []string
 	for _, column := range changes[0].Set {
 		a := newArray(of.Columns[column], len(changes))
