@@ -18,24 +18,28 @@ type Log struct {
 	source     string
 	name       string // of the stream
 	id         string
-	maxMessage int // of the stream, in bytes; 0: it has no limit of its own
+	stream     jetstream.Stream // to get messages from any replica
+	maxMessage int              // of the stream, in bytes; 0: it has no limit of its own
 	writer     publisher
 }
 
 // Log returns the stream of a source; it is created, or brought to what it should be, if it isn't.
 func (b *Bus) Log(ctx context.Context, source string) (*Log, error) {
-	if !proto.ValidName(source) {
-		return nil, fault.New(fault.Usage, "use small letters, digits, - and _", "source %q: not a name", source)
+	if err := validSource(source); err != nil {
+		return nil, err
 	}
 	info, err := b.ensure(ctx, b.eventsStream(source))
 	if err != nil {
 		return nil, err
 	}
-	return b.newLog(source, info), nil
+	return b.newLog(ctx, source, info)
 }
 
 // OpenLog returns the stream of a source as it is, for those who must change nothing. proto.ErrNotFound if there is none.
 func (b *Bus) OpenLog(ctx context.Context, source string) (*Log, error) {
+	if err := validSource(source); err != nil {
+		return nil, err
+	}
 	var info *jetstream.StreamInfo
 	err := b.retry(ctx, "stream "+proto.StreamName(source), func(ctx context.Context) (err error) {
 		info, err = b.info(ctx, proto.StreamName(source))
@@ -47,13 +51,16 @@ func (b *Bus) OpenLog(ctx context.Context, source string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.newLog(source, info), nil
+	return b.newLog(ctx, source, info)
 }
 
-func (b *Bus) newLog(source string, info *jetstream.StreamInfo) *Log {
+func (b *Bus) newLog(ctx context.Context, source string, info *jetstream.StreamInfo) (*Log, error) {
 	l := &Log{bus: b, source: source, name: info.Config.Name, id: identity(info), maxMessage: max(0, int(info.Config.MaxMsgSize))}
 	l.writer.init(l)
-	return l
+	return l, b.retry(ctx, "stream "+l.name, func(ctx context.Context) (err error) {
+		l.stream, err = b.js.Stream(ctx, l.name)
+		return err
+	})
 }
 
 // StreamID is the identity of the stream: random, and kept as long as the stream exists.
@@ -115,11 +122,7 @@ func (l *Log) get(ctx context.Context, sequence uint64) (proto.Event, error) {
 	if sequence == 0 {
 		return proto.Event{}, proto.ErrNotFound
 	}
-	stream, err := l.bus.js.Stream(ctx, l.name)
-	if err != nil {
-		return proto.Event{}, err
-	}
-	m, err := stream.GetMsg(ctx, sequence)
+	m, err := l.stream.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return l.leader(ctx, query{Sequence: sequence})
 	}

@@ -164,6 +164,31 @@ func TestFollowAcrossRestartsOfTheServer(t *testing.T) {
 	wantNumbered(t, data, events)
 }
 
+func TestFollowWhoseConsumerIsGone(t *testing.T) {
+	b := embedded(t, t.TempDir())
+	l := openLog(t, b, "corp")
+	publish(t, l, 0, 1, 2)
+	var data []string
+	for e, err := range l.Follow(soon(t), 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = append(data, string(e.Data))
+		if e.Sequence == 2 {
+			for name := range l.stream.ConsumerNames(t.Context()).Name() {
+				if err := l.stream.DeleteConsumer(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			publish(t, l, 2, 3)
+		}
+		if e.Sequence == 3 {
+			break
+		}
+	}
+	wantNumbered(t, data, 3)
+}
+
 func TestReadAcrossALostConnection(t *testing.T) {
 	o := newOutside(t, nil)
 	p := newProxy(t, o.port)

@@ -98,6 +98,7 @@ func permanent(err error) bool {
 		proto.ErrNotFound, proto.ErrRival, errCredentials, errClosed,
 		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
 		nats.ErrConnectionClosed, nats.ErrMaxPayload, nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
+		nats.ErrBadSubject, jetstream.ErrInvalidStreamName, jetstream.ErrInvalidConsumerName, jetstream.ErrInvalidSubject,
 	} {
 		if errors.Is(err, known) {
 			return true
@@ -108,11 +109,22 @@ func permanent(err error) bool {
 	}
 	var refused jetstream.JetStreamError
 	if errors.As(err, &refused) && refused.APIError() != nil {
-		api := refused.APIError()
-		return api.ErrorCode == jetstream.JSErrCodeJetStreamNotEnabledForAccount ||
-			api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429 && !wrongPlace(api)
+		return refusedForGood(refused.APIError())
 	}
 	return false
+}
+
+// refusedForGood tells whether JetStream would refuse the same again.
+func refusedForGood(api *jetstream.APIError) bool {
+	switch api.ErrorCode {
+	case jetstream.JSErrCodeJetStreamNotEnabledForAccount:
+		return true
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant, errCodeWrongLastMsgID:
+		return false // the stream has to be asked what it holds
+	case jetstream.JSErrCodeConsumerNotFound, jetstream.JSErrCodeConsumerDoesNotExist:
+		return false // it is made anew
+	}
+	return api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429
 }
 
 func untrusted(err error) bool {
@@ -125,15 +137,6 @@ func untrusted(err error) bool {
 
 // errCodeWrongLastMsgID is JSStreamWrongLastMsgIDErrF of the server; jetstream has no name for it.
 const errCodeWrongLastMsgID jetstream.ErrorCode = 10070
-
-// wrongPlace tells whether a publish was refused because the stream doesn't end where it says.
-func wrongPlace(api *jetstream.APIError) bool {
-	switch api.ErrorCode {
-	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant, errCodeWrongLastMsgID:
-		return true
-	}
-	return false
-}
 
 // fault makes what people read of an error: what names the thing that failed.
 func (b *Bus) fault(what string, err error) error {

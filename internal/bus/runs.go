@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -19,8 +18,8 @@ const collapse = 1000
 // Trigger asks for a pass over a source. The request is kept until an extractor of that source has answered it, for at most a week.
 // An empty Id is filled in: SnapshotStarted.requests will name it.
 func (b *Bus) Trigger(ctx context.Context, source string, request *proto.RunRequest) error {
-	if !proto.ValidName(source) {
-		return fault.New(fault.Usage, "use small letters, digits, - and _", "source %q: not a name", source)
+	if err := validSource(source); err != nil {
+		return err
 	}
 	if request.GetId() == "" {
 		request.Id = newID()
@@ -50,6 +49,9 @@ type Requests struct {
 
 // Requests prepares to take the requests for a source. Several extractors that do share them: each request goes to one.
 func (b *Bus) Requests(ctx context.Context, source string) (*Requests, error) {
+	if err := validSource(source); err != nil {
+		return nil, err
+	}
 	if _, err := b.ensure(ctx, b.runsStream()); err != nil {
 		return nil, err
 	}

@@ -94,6 +94,13 @@ func (b *Bus) info(ctx context.Context, name string) (*jetstream.StreamInfo, err
 	return stream.CachedInfo(), nil // just asked for
 }
 
+func validSource(source string) error {
+	if proto.ValidName(source) {
+		return nil
+	}
+	return fault.New(fault.Usage, "use small letters, digits, - and _", "source %q: not a name", source)
+}
+
 // desired returns the stream's configuration with what matters brought to want, and whether it differs. What else a person has
 // set (replicas, placement, a limit on bytes, metadata) stays.
 func desired(info *jetstream.StreamInfo, want jetstream.StreamConfig) (next jetstream.StreamConfig, differs bool, err error) {
