@@ -287,6 +287,7 @@ func (f *follower) apply(ctx context.Context, e proto.Event) error {
 
 // tryLetters tries all parked and dead entries again, at the end of a snapshot. Where nothing comes of it nothing is written.
 func (f *follower) tryLetters(ctx context.Context) error {
+	f.store.Refresh()
 	if f.checkpoint == nil {
 		return nil
 	}

@@ -38,6 +38,8 @@ func newMemory() *memory { return &memory{over: newOverlay(nothing{})} }
 
 func (m *memory) Checkpoint(context.Context, string) (*Checkpoint, error) { return m.checkpoint, nil }
 
+func (m *memory) Refresh() {}
+
 func (m *memory) View(_ context.Context, fn func(Reader) error) error {
 	return fn(memoryTx{m, m.over.clone()})
 }

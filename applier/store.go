@@ -20,6 +20,9 @@ type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	// View runs fn in one read-only transaction that sees one state of the database throughout.
 	View(ctx context.Context, fn func(Reader) error) error
+	// Refresh lets the store forget what it remembers of rows without links, so that accounts which Django made meanwhile are found by
+	// name without case. It is called whenever a snapshot has ended.
+	Refresh()
 }
 
 // Checkpoint is how far a source's stream is applied to a target.
