@@ -3,8 +3,9 @@ package testenv
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"sync"
 	"testing"
 )
@@ -90,29 +91,47 @@ func sqliteTables(path string, custom bool) error {
 func postgresTables(t testing.TB, dsn string, custom bool) error {
 	t.Helper()
 	c := thePostgres(t)
-	database, ours := c.owns(dsn)
-	if !ours || !isEmpty(t, dsn) {
+	if !c.owns(dsn) || !isEmpty(t, dsn) {
 		return migrate(dsn, custom)
 	}
-	template := "django_" + variant(custom)
-	o, _ := c.templates.LoadOrStore(template, &once{})
-	err := o.(*once).do(func() error {
-		if err := c.exec("CREATE DATABASE " + template); err != nil {
-			return err
-		}
-		return migrate(c.dsn(template), custom)
-	})
+	dump, err := c.djangoDump(custom)
 	if err != nil {
 		return err
 	}
-	if err := c.exec("DROP DATABASE " + database + " WITH (FORCE)"); err != nil {
-		return err
-	}
-	return c.exec(fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", database, template))
+	return execute(dsn, dump)
 }
+
+// djangoDump is the SQL that makes what Django's migrations made once: a fifth of the time that CREATE DATABASE … TEMPLATE takes.
+func (c *cluster) djangoDump(custom bool) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if dump := c.dumps[custom]; dump != "" {
+		return dump, nil
+	}
+	template := "django_" + variant(custom)
+	if err := c.exec("CREATE DATABASE " + template); err != nil {
+		return "", err
+	}
+	if err := migrate(c.dsn(template), custom); err != nil {
+		return "", err
+	}
+	bin, err := postgresBin()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command(filepath.Join(bin, "pg_dump"), "--inserts", "--no-owner", "--no-comments", c.dsn(template)).Output()
+	if err != nil {
+		return "", fmt.Errorf("pg_dump: %w", err)
+	}
+	c.dumps[custom] = psqlCommand.ReplaceAllString(string(out), "")
+	return c.dumps[custom], nil
+}
+
+// psqlCommand is a line for psql alone: newer versions of pg_dump write \restrict.
+var psqlCommand = regexp.MustCompile(`(?m)^\\.*$`)
 
 func isEmpty(t testing.TB, dsn string) bool {
 	t.Helper()
 	return DB(t, dsn).Int(`SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname !~ '^(pg_|information_schema)'`) == 0 && !strings.Contains(dsn, "/postgres?")
+		WHERE n.nspname !~ '^(pg_|information_schema)'`) == 0
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,12 +37,17 @@ func Postgres(t testing.TB) string {
 	return c.dsn(name)
 }
 
+// NeedsPassword is the name of the one role that, once a test has made it (CREATE ROLE … LOGIN PASSWORD …; roles belong to the cluster,
+// not to a database), must show a password.
+const NeedsPassword = "needs_password"
+
 // cluster is the process's PostgreSQL.
 type cluster struct {
 	*server
 	port      int
 	databases atomic.Int64
-	templates sync.Map // name → *sync.Once, see django.go
+	mu        sync.Mutex
+	dumps     map[bool]string // by user model, see djangoDump
 }
 
 var startPostgres = sync.OnceValues(func() (*cluster, error) {
@@ -81,6 +85,10 @@ func newCluster() (*cluster, error) {
 	if err := run(as, dir, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	access := "host all " + NeedsPassword + " 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\nlocal all all trust\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o600); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
@@ -93,7 +101,7 @@ func newCluster() (*cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	c := &cluster{server: s, port: port}
+	c := &cluster{server: s, port: port, dumps: map[bool]string{}}
 	if err := c.awaitReady(30 * time.Second); err != nil {
 		err = fmt.Errorf("the server doesn't answer: %w\n%s", err, c.tail())
 		c.stop()
@@ -118,24 +126,24 @@ func (c *cluster) dsn(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
 }
 
-// owns tells whether dsn names a database of this cluster, and which.
-func (c *cluster) owns(dsn string) (database string, ok bool) {
+// owns tells whether dsn names a database of this cluster.
+func (c *cluster) owns(dsn string) bool {
 	u, err := url.Parse(dsn)
-	if err != nil || u.Port() != strconv.Itoa(c.port) {
-		return "", false
-	}
-	return strings.TrimPrefix(u.Path, "/"), true
+	return err == nil && u.Port() == strconv.Itoa(c.port)
 }
 
-func (c *cluster) exec(statement string) error {
+func (c *cluster) exec(statement string) error { return execute(c.dsn("postgres"), statement) }
+
+// execute runs statements, one or several, in a session of their own.
+func execute(dsn, statements string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, statement)
+	_, err = conn.PgConn().Exec(ctx, statements).ReadAll()
 	return err
 }
 
