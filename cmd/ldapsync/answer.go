@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+
+	"ldapsync/extractor"
+	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// answer is the snapshot that a service made for a request.
+type answer struct {
+	started   *proto.SnapshotStarted
+	committed *proto.SnapshotCommitted
+	sequence  uint64 // of the end
+}
+
+// triggerAndWait asks for a pass over a source and waits until one that answers is committed. One that is aborted is an error.
+func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string, full bool) (*answer, error) {
+	_, last, err := log.Bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request := &proto.RunRequest{RequestedBy: requester(), Full: full}
+	if err := b.Trigger(ctx, source, request); err != nil {
+		return nil, err
+	}
+	var a answer
+	for e, err := range log.Follow(ctx, last+1) {
+		if err != nil {
+			return nil, err
+		}
+		done, err := a.take(e, source, request.GetId())
+		if done || err != nil {
+			return &a, err
+		}
+	}
+	return nil, ctx.Err()
+}
+
+// take looks at one event, and tells whether it ends the snapshot that answers the request.
+func (a *answer) take(e proto.Event, source, request string) (bool, error) {
+	switch e.Type {
+	case proto.TypeSnapshotStarted:
+		m := new(proto.SnapshotStarted)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return false, err
+		}
+		if a.started = nil; slices.Contains(m.GetRequests(), request) {
+			a.started = m
+		}
+	case proto.TypeSnapshotAborted:
+		m := new(proto.SnapshotAborted)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return false, err
+		}
+		if a.started != nil && m.GetSnapshot() == a.started.GetSnapshot() {
+			return true, fault.New(fault.Failed, "the service's log says more", "source %s: snapshot %d was aborted: %s", source, m.GetSnapshot(), m.GetReason())
+		}
+	case proto.TypeSnapshotCommitted:
+		m := new(proto.SnapshotCommitted)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return false, err
+		}
+		if a.started != nil && m.GetSnapshot() == a.started.GetSnapshot() {
+			a.committed, a.sequence = m, e.Sequence
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// summary is what the brackets tell of the pass.
+func (a *answer) summary() *extractor.Summary {
+	counts := func(c *proto.Counts) extractor.Counts {
+		return extractor.Counts{
+			Read: c.GetRead(), Added: c.GetAdded(), Changed: c.GetChanged(), Unchanged: c.GetUnchanged(),
+			Removed: c.GetRemoved(), Skipped: c.GetSkipped(), Held: c.GetHeld(),
+		}
+	}
+	s := &extractor.Summary{
+		Snapshot: a.committed.GetSnapshot(), Full: a.committed.GetFull(), Server: a.started.GetServer(),
+		Users: counts(a.committed.GetUsers()), Groups: counts(a.committed.GetGroups()),
+		First: a.committed.GetStartedSequence(), Last: a.sequence,
+	}
+	for _, skipped := range a.committed.GetSkipped() {
+		s.Skipped = append(s.Skipped, extractor.Skip{DN: skipped.GetDn(), Reason: skipped.GetReason()})
+	}
+	return s
+}
+
+// requester names who asks, for people.
+func requester() string {
+	host, _ := os.Hostname()
+	if u, err := user.Current(); err == nil {
+		return fmt.Sprintf("%s@%s", u.Username, host)
+	}
+	return host
+}

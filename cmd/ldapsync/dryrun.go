@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ldapsync/applier"
+	"ldapsync/callbacks"
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/extractor"
+	"ldapsync/internal/bus"
+	"ldapsync/proto"
+)
+
+// dryRun prints what run would do. It writes nothing: no state directory, no stream, no table, no row.
+func (a *app) dryRun(ctx context.Context, o runOptions) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	r, err := a.newRunner(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	if cfg.NATS.URL.IsSet() || bus.HasStore(cfg.State) {
+		if r.bus, err = a.openBus(ctx, cfg, patience(r.sources), r.logger); err != nil {
+			return err
+		}
+	}
+	p := &planner{runner: r, plan: plan{Changes: []planned{}, Totals: map[string]int{}}}
+	for _, s := range r.sources {
+		if err := p.source(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.targets {
+		if err := p.due(ctx, t); err != nil {
+			return err
+		}
+	}
+	r.progress.end()
+	return p.print(o)
+}
+
+// planner collects the plan.
+type planner struct {
+	*runner
+	plan plan
+}
+
+// source plans for one source: its one listing feeds the plans of all targets.
+func (p *planner) source(ctx context.Context, s *config.Source) error {
+	var log *bus.Log
+	if p.bus != nil {
+		var err error
+		if log, err = p.bus.OpenLog(ctx, s.Name); err != nil && !errors.Is(err, proto.ErrNotFound) {
+			return err
+		}
+	}
+	dir, err := directory(p.cfg, s, s.Retry.For, p.logger)
+	if err != nil {
+		return err
+	}
+	c := extraction(p.cfg, s, p.logger)
+	c.OnProgress = func(n extractor.Progress) { p.progress.read(s.Name, n.Read, n.Published) }
+	var events extractor.Log // nil, not a nil *bus.Log
+	if log != nil {
+		events, c.MaxMessage = log, log.MaxPayload()
+	}
+	feed := func(apply func(proto.Event) error) error {
+		sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, apply)
+		if err == nil {
+			p.result.passed(s.Name, sum)
+		}
+		return err
+	}
+	for _, t := range p.targetsOf(s.Name) {
+		inner := feed
+		preview, err := p.preview(t, s, log)
+		if err != nil {
+			return err
+		}
+		feed = func(outer func(proto.Event) error) error {
+			return preview(ctx, func(apply func(proto.Event) error) error {
+				return inner(func(e proto.Event) error {
+					if err := outer(e); err != nil {
+						return err
+					}
+					return apply(e)
+				})
+			})
+		}
+	}
+	return feed(func(proto.Event) error { return nil })
+}
+
+type previewer func(ctx context.Context, feed func(apply func(proto.Event) error) error) error
+
+// preview plans for one target.
+func (p *planner) preview(t *config.Target, s *config.Source, log *bus.Log) (previewer, error) {
+	st := p.stores[t.Name]
+	c, err := application(p.cfg, t, s, st, p.logger)
+	if err != nil {
+		return nil, err
+	}
+	c.AcceptStream, c.RetryFor = p.options.acceptStream, s.Retry.For
+	var stream applier.Stream
+	if log != nil {
+		stream = log
+	}
+	d := &describer{target: t, several: len(p.targets) > 1, store: st, config: c, groups: map[string]string{}}
+	return func(ctx context.Context, feed func(apply func(proto.Event) error) error) error {
+		sum, err := applier.New(c, st, stream).Preview(ctx, feed, func(kind proto.Kind, change applier.Change) {
+			p.plan.add(d.describe(ctx, kind, change))
+		})
+		p.result.applied(t.Name, s.Name, sum)
+		return err
+	}, nil
+}
+
+// due plans what the callbacks would do for those who are gone already.
+func (p *planner) due(ctx context.Context, t *config.Target) error {
+	st := p.stores[t.Name]
+	ready, err := st.Migrated(ctx)
+	if err != nil || !ready {
+		return err
+	}
+	const page = 500
+	for _, callback := range t.Removal.Callbacks {
+		var after callbacks.Key
+		for {
+			accounts, err := st.Due(ctx, callback, time.Now(), after, page)
+			if err != nil {
+				return err
+			}
+			for _, account := range accounts {
+				p.plan.add(planned{Target: t.Name, Action: callback, Kind: proto.KindUser, ID: account.ID, DN: account.DN, Name: account.Username, Reason: account.Reason,
+					several: len(p.targets) > 1})
+				after = account.Key
+			}
+			if len(accounts) < page {
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ldapsync/applier"
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/proto"
+)
+
+// plan is what a dry run found, as --json prints it.
+type plan struct {
+	Changes []planned       `json:"changes"`
+	Totals  map[string]int  `json:"totals"` // by action
+	Sources []*sourceResult `json:"sources"`
+	Note    string          `json:"note"`
+}
+
+// planned is one change that run would make.
+type planned struct {
+	Target string         `json:"target"`
+	Action string         `json:"action"`
+	Kind   proto.Kind     `json:"kind"`
+	ID     string         `json:"id"`
+	DN     string         `json:"dn"`
+	Name   string         `json:"name"`
+	Set    []columnChange `json:"set,omitempty"`
+	Join   []string       `json:"join,omitempty"`
+	Leave  []string       `json:"leave,omitempty"`
+	Reason string         `json:"reason,omitempty"`
+
+	several bool // targets: then a line names its own
+}
+
+type columnChange struct {
+	Column string `json:"column"`
+	From   any    `json:"from"`
+	To     any    `json:"to"`
+}
+
+const planNote = "what the database refuses at the moment of writing can't be known before"
+
+func (p *plan) add(c planned) {
+	p.Changes = append(p.Changes, c)
+	p.Totals[c.Action]++
+}
+
+// print prints the plan and ends with exit code 3 if there is something to do.
+func (p *planner) print(o runOptions) error {
+	p.plan.Sources, p.plan.Note = p.result.Sources, planNote
+	if o.asJSON {
+		if err := writeJSON(p.stdout, p.plan); err != nil {
+			return err
+		}
+	} else if err := p.printLines(o); err != nil {
+		return err
+	}
+	if len(p.plan.Changes) > 0 {
+		return exit(codeDifference)
+	}
+	return nil
+}
+
+func (p *planner) printLines(o runOptions) error {
+	w := &lines{w: p.stdout}
+	for _, c := range p.plan.Changes {
+		w.line("%s", c.String())
+	}
+	if o.quiet && len(p.plan.Changes) == 0 {
+		return w.err
+	}
+	for _, s := range p.plan.Sources {
+		w.line("source %s: %d users and %d groups read from %s", s.Name, s.Users.Read, s.Groups.Read, printable(s.Server))
+		w.entries("skipped", s.Skipped, int(s.Users.Skipped+s.Groups.Skipped), "--json lists the first 100")
+		for _, h := range s.Held {
+			w.line("  held: %d of %d %ss: %s", h.Count, h.Of, h.Kind, printable(h.Reason))
+		}
+	}
+	if len(p.plan.Changes) == 0 {
+		w.line("nothing to do")
+		return w.err
+	}
+	var totals []string
+	for _, action := range []applier.Action{applier.Create, applier.Adopt, applier.Relink, applier.Update, applier.Remove, "deactivate", "delete", applier.Skip, applier.Park} {
+		if n := p.plan.Totals[string(action)]; n > 0 {
+			totals = append(totals, fmt.Sprintf("%d to %s", n, action))
+		}
+	}
+	w.line("dry run: %s; nothing was changed (%s)", strings.Join(totals, ", "), planNote)
+	return w.err
+}
+
+// String is the change's line: the action, who, and what.
+func (c planned) String() string {
+	var b strings.Builder
+	if c.several {
+		fmt.Fprintf(&b, "%s: ", c.Target)
+	}
+	what := string(c.Action)
+	if c.Kind == proto.KindGroup {
+		what += " group"
+	}
+	name, dn := printable(c.Name), printable(c.DN)
+	switch applier.Action(c.Action) {
+	case applier.Create, applier.Adopt, applier.Relink:
+		fmt.Fprintf(&b, "%-6s  %s → %s", what, dn, name)
+	case applier.Update:
+		fmt.Fprintf(&b, "%-6s  %s", what, name)
+	default:
+		fmt.Fprintf(&b, "%-6s  %s", what, dn)
+		if name != "" {
+			fmt.Fprintf(&b, " (%s)", name)
+		}
+	}
+	var details []string
+	for _, s := range c.Set {
+		details = append(details, fmt.Sprintf("%s %s → %s", s.Column, shownValue(s.From), shownValue(s.To)))
+	}
+	for _, g := range c.Join {
+		details = append(details, "joins "+printable(g))
+	}
+	for _, g := range c.Leave {
+		details = append(details, "leaves "+printable(g))
+	}
+	if c.Reason != "" {
+		details = append(details, printable(c.Reason))
+	}
+	if len(details) > 0 {
+		b.WriteString(": " + strings.Join(details, ", "))
+	}
+	return b.String()
+}
+
+func shownValue(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		if v == "" {
+			return `""`
+		}
+		return printable(v)
+	}
+	return printable(fmt.Sprint(v))
+}
+
+// describer turns an applier's changes for one target into lines of the plan.
+type describer struct {
+	target  *config.Target
+	several bool
+	store   store
+	config  applier.Config
+	groups  map[string]string // primary key → name
+}
+
+func (d *describer) describe(ctx context.Context, kind proto.Kind, c applier.Change) planned {
+	p := planned{Target: d.target.Name, Action: string(c.Action), Kind: kind, ID: c.ID, DN: c.DN, Name: c.Name, Reason: c.Reason, several: d.several}
+	mapping := d.config.Users
+	if kind == proto.KindGroup {
+		mapping = d.config.Groups
+		if c.Link != nil {
+			d.groups[c.Link.PK] = c.Name
+		}
+	}
+	columns := mapping.Columns()
+	for _, i := range c.Set {
+		if c.Before != nil && i < len(columns) {
+			p.Set = append(p.Set, columnChange{columns[i], c.Before[i], c.Values[i]})
+		}
+	}
+	p.Join, p.Leave = d.named(ctx, c.Join), d.named(ctx, c.Leave)
+	return p
+}
+
+// named gives groups their names. One whose name can't be read keeps its primary key: this is for people.
+func (d *describer) named(ctx context.Context, pks []string) []string {
+	var ask []string
+	for _, pk := range pks {
+		if _, known := d.groups[pk]; !known {
+			ask = append(ask, pk)
+		}
+	}
+	if len(ask) > 0 {
+		_ = d.store.View(ctx, func(r applier.Reader) error {
+			rows, err := r.Rows(ctx, proto.KindGroup, ask)
+			for _, row := range rows {
+				d.groups[row.PK] = row.Name
+			}
+			return err
+		})
+	}
+	names := make([]string, len(pks))
+	for i, pk := range pks {
+		if names[i] = d.groups[pk]; names[i] == "" {
+			names[i] = pk
+		}
+	}
+	return names
+}

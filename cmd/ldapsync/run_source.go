@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ldapsync/applier"
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/extractor"
+	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// source makes a pass over one source and waits until every target has applied it. A target that fails doesn't stop the others.
+func (r *runner) source(ctx context.Context, s *config.Source) error {
+	log, err := r.bus.Log(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	targets := r.targetsOf(s.Name)
+	appliers := make([]*following, 0, len(targets))
+	for _, t := range targets {
+		f, err := r.follow(ctx, t, s, log)
+		if err != nil {
+			return err
+		}
+		appliers = append(appliers, f)
+	}
+	var group errgroup.Group
+	for _, f := range appliers {
+		group.Go(f.run)
+	}
+	last, passed := r.pass(ctx, s, log)
+	if passed != nil && ctx.Err() == nil {
+		// What was published before it failed is true: it is applied all the same.
+		if _, last, err = log.Bounds(ctx); err != nil {
+			last = 0
+		}
+	}
+	failed := passed
+	for _, f := range appliers {
+		if err := f.end(last); err != nil && ctx.Err() == nil {
+			failed = r.failed(failed, fmt.Errorf("target %s: %w", f.target, err))
+		}
+	}
+	_ = group.Wait() // their errors came from end
+	for _, f := range appliers {
+		if f.applier != nil {
+			r.result.applied(f.target, s.Name, f.applier.Summary())
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return failed
+}
+
+// pass makes the snapshot, or has the service make it that is active for the source. It returns the sequence to wait for.
+func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
+	who, active, err := r.bus.Active(ctx, roleExtractor, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	if active {
+		r.logger.Info("a service reads this source: waiting for its pass", "source", s.Name, "service", who)
+		return r.passElsewhere(ctx, s, log)
+	}
+	if err := awaitOtherRuns(ctx, r.bus, s.Name); err != nil {
+		return 0, err
+	}
+	stop, err := r.bus.Announce(ctx, roleRun, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	dir, err := directory(r.cfg, s, s.Retry.For, r.logger)
+	if err != nil {
+		return 0, err
+	}
+	c := extraction(r.cfg, s, r.logger)
+	c.MaxMessage = log.MaxPayload()
+	c.OnProgress = func(p extractor.Progress) { r.progress.read(s.Name, p.Read, p.Published) }
+	sum, err := extractor.New(c, dir, log).Pass(ctx, extractor.Options{Full: r.options.full})
+	if errors.Is(err, proto.ErrRival) {
+		return 0, fault.New(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("source %s: %w", s.Name, err)
+	}
+	r.result.passed(s.Name, sum)
+	return sum.Last, nil
+}
+
+// passElsewhere asks the active service for a pass and waits for it.
+func (r *runner) passElsewhere(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
+	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, r.options.full)
+	if err != nil {
+		return 0, err
+	}
+	r.result.passed(s.Name, answer.summary())
+	return answer.sequence, nil
+}
+
+// otherRunPatience is how long a run waits for another one of the same source.
+const otherRunPatience = 30 * time.Second
+
+// awaitOtherRuns waits until no other run reads the source.
+func awaitOtherRuns(ctx context.Context, b *bus.Bus, source string) error {
+	for deadline := time.Now().Add(otherRunPatience); ; {
+		who, active, err := b.Active(ctx, roleRun, source)
+		if err != nil || !active {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fault.Passing(fault.Stream, "let it end, then run again", "source %s: %s is at work on it", source, who)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// following is the application of a source to one target while a run lasts.
+type following struct {
+	target  string
+	applier *applier.Applier // nil: a service does it
+	ctx     context.Context  // ends with the cause when Run does
+	cancel  context.CancelCauseFunc
+	await   func(ctx context.Context, sequence uint64) error
+}
+
+// follow prepares to apply a source to a target, or to wait for the service that does.
+func (r *runner) follow(ctx context.Context, t *config.Target, s *config.Source, log *bus.Log) (*following, error) {
+	f := &following{target: t.Name}
+	f.ctx, f.cancel = context.WithCancelCause(ctx)
+	st := r.stores[t.Name]
+	who, active, err := r.bus.Active(ctx, roleApplier, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	if active {
+		r.logger.Info("a service applies to this target: waiting for it", "target", t.Name, "service", who)
+		f.await = func(ctx context.Context, sequence uint64) error { return awaitPosition(ctx, st, log, s.Name, sequence) }
+		return f, nil
+	}
+	st.Refresh()
+	c, err := application(r.cfg, t, s, st, r.logger)
+	if err != nil {
+		return nil, err
+	}
+	c.AcceptStream, c.RetryFor = r.options.acceptStream, s.Retry.For
+	c.OnProgress = func(n uint64) { r.progress.applied(t.Name, n) }
+	f.applier = applier.New(c, st, log)
+	f.await = f.applier.WaitFor
+	return f, nil
+}
+
+// errStopped ends an applier that has done its part.
+var errStopped = errors.New("done")
+
+// run applies until end is called or something fails.
+func (f *following) run() error {
+	if f.applier == nil {
+		return nil
+	}
+	err := f.applier.Run(f.ctx)
+	f.cancel(err)
+	return err
+}
+
+// end waits until everything up to sequence last is applied, and stops.
+func (f *following) end(last uint64) error {
+	err := f.await(f.ctx, last)
+	if cause := context.Cause(f.ctx); err != nil && cause != nil {
+		err = cause
+	}
+	f.cancel(errStopped)
+	return err
+}
+
+// awaitPosition waits until a target's checkpoint has passed the last entry up to sequence. Brackets alone don't move it.
+func awaitPosition(ctx context.Context, st store, log *bus.Log, source string, sequence uint64) error {
+	entry, err := lastEntry(ctx, log, sequence)
+	if err != nil {
+		return err
+	}
+	for {
+		position, err := st.Position(ctx, source)
+		if err != nil {
+			return err
+		}
+		if position >= entry {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// lastEntry returns the sequence of the last entry event up to sequence; 0 if there is none.
+func lastEntry(ctx context.Context, log *bus.Log, sequence uint64) (uint64, error) {
+	var last uint64
+	for _, t := range proto.EventTypes() {
+		if !t.Entry() {
+			continue
+		}
+		e, err := log.LastOf(ctx, t)
+		if errors.Is(err, proto.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		last = max(last, min(e.Sequence, sequence))
+	}
+	return last, nil
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"golang.org/x/sync/errgroup"
+
+	"ldapsync/applier"
+	"ldapsync/callbacks"
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// service is one process that runs some stages until it is stopped. The first stage that ends ends all.
+type service struct {
+	app     *app
+	options serviceOptions
+	cfg     *config.Config
+	logger  *slog.Logger
+	bus     *bus.Bus
+	stores  map[string]store
+	stages  []func(ctx context.Context) error
+	err     error // the first that add… met
+}
+
+// service opens the bus, lets add choose the stages and runs them. Being stopped is no error.
+func (a *app) service(ctx context.Context, o serviceOptions, add func(*service)) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	s := &service{app: a, options: o, cfg: cfg, logger: a.logger(serviceLevel), stores: map[string]store{}}
+	defer s.close()
+	err = s.run(ctx, add)
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		s.logger.Info("stopped")
+		return nil
+	}
+	return err
+}
+
+func (s *service) run(ctx context.Context, add func(*service)) error {
+	if add(s); s.err != nil {
+		return s.err
+	}
+	var err error
+	if s.bus, err = s.app.openBus(ctx, s.cfg, 0, s.logger); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, stage := range s.stages {
+		group.Go(func() error { return stage(ctx) })
+	}
+	return group.Wait()
+}
+
+func (s *service) close() {
+	if s.bus != nil {
+		if err := s.bus.Close(); err != nil {
+			s.logger.Warn("closing the stream", "error", err)
+		}
+	}
+	for _, st := range s.stores {
+		if err := st.Close(); err != nil {
+			s.logger.Warn("closing the database", "error", err)
+		}
+	}
+}
+
+func (s *service) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *service) addExtractors() {
+	sources, err := s.options.sourcesOf(s.cfg)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	for _, src := range sources {
+		dir, err := directory(s.cfg, src, 0, s.logger)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		s.stages = append(s.stages, (&extracting{service: s, source: src, dir: dir}).run)
+	}
+}
+
+func (s *service) addAppliers() {
+	targets, err := s.options.targetsOf(s.cfg)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	for _, t := range targets {
+		s.stages = append(s.stages, func(ctx context.Context) error { return s.applyTarget(ctx, t) })
+	}
+}
+
+func (s *service) addCallbacks() {
+	targets, err := s.options.targetsOf(s.cfg)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	for _, t := range targets {
+		if len(t.Removal.Callbacks) == 0 {
+			s.logger.Info("no removal callback: nothing is done to the accounts of those who leave", "target", t.Name)
+			s.stages = append(s.stages, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			continue
+		}
+		s.stages = append(s.stages, func(ctx context.Context) error { return s.handleTarget(ctx, t) })
+	}
+}
+
+// applyTarget applies every source of a target until ctx is done.
+func (s *service) applyTarget(ctx context.Context, t *config.Target) error {
+	st, err := s.open(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	stop, err := s.bus.Announce(ctx, roleApplier, t.Name)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range t.Sources {
+		group.Go(func() error { return s.applySource(ctx, t, s.cfg.Source(name), st) })
+	}
+	return group.Wait()
+}
+
+func (s *service) applySource(ctx context.Context, t *config.Target, src *config.Source, st store) error {
+	log, err := s.bus.Log(ctx, src.Name)
+	if err != nil {
+		return err
+	}
+	c, err := application(s.cfg, t, src, st, s.logger)
+	if err != nil {
+		return err
+	}
+	c.AcceptStream = s.options.acceptStream
+	c.OnChange = func(kind proto.Kind, change applier.Change) {
+		s.logger.Debug("applied", "target", t.Name, "kind", kind, "action", change.Action, "dn", change.DN, "name", change.Name, "reason", change.Reason)
+		if change.Action == applier.Skip || change.Action == applier.Park {
+			s.logger.Warn("entry not applied", "target", t.Name, "kind", kind, "action", change.Action, "dn", change.DN, "reason", change.Reason)
+		}
+	}
+	if err := applier.New(c, st, log).Run(ctx); err != nil {
+		return fmt.Errorf("target %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// handleTarget runs a target's callbacks until ctx is done.
+func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
+	st, err := s.open(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	stop, err := s.bus.Announce(ctx, roleCallbacks, t.Name)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	waker := callbacks.NewWaker(s.logger)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range t.Sources {
+		durable := "callback-" + t.Name + "-" + t.Removal.Callbacks[0]
+		group.Go(func() error {
+			return waker.Follow(ctx, name, st, s.bus.Wake(ctx, name, durable, proto.TypeUserRemoved))
+		})
+	}
+	group.Go(func() error {
+		c := callbacks.Config{Target: t.Name, Callbacks: t.Removal.Callbacks, Logger: s.logger}
+		return callbacks.New(c, st).Run(ctx, waker.C())
+	})
+	return group.Wait()
+}
+
+// open opens a target's database, however long its server is away. Our tables must be there.
+func (s *service) open(ctx context.Context, t *config.Target) (store, error) {
+	var st store
+	err := persist(ctx, s.logger, "target "+t.Name, func() (err error) {
+		if st, err = openStore(ctx, s.cfg, t, 30*time.Second, s.logger); err != nil {
+			return err
+		}
+		ready, err := st.Migrated(ctx)
+		if err == nil && !ready {
+			err = unmigrated(t)
+		}
+		if err != nil {
+			_ = st.Close()
+		}
+		return err
+	})
+	return st, err
+}
+
+// persist tries until fn succeeds, ctx is done, or the error is one that retrying can't mend.
+func persist(ctx context.Context, logger *slog.Logger, what string, fn func() error) error {
+	pause := backoff.NewExponentialBackOff(backoff.WithMaxElapsedTime(0), backoff.WithInitialInterval(time.Second), backoff.WithMaxInterval(time.Minute))
+	return backoff.RetryNotify(func() error {
+		err := fn()
+		var f *fault.Error
+		if err != nil && (ctx.Err() != nil || !errors.As(err, &f) || f.Permanent) {
+			return backoff.Permanent(err)
+		}
+		return err
+	}, backoff.WithContext(pause, ctx), func(err error, wait time.Duration) {
+		logger.Warn("trying again", "what", what, "error", err, "in", wait.Round(time.Millisecond))
+	})
+}

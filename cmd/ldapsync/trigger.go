@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ldapsync/internal/bus"
+	"ldapsync/proto"
+)
+
+func (a *app) triggerCommand() *cobra.Command {
+	var full, wait, asJSON bool
+	c := &cobra.Command{
+		Use:   "trigger SOURCE",
+		Short: "Ask the service that reads a source for a pass now",
+		Args:  arguments(1, 1, "the name of a source"),
+		RunE: func(c *cobra.Command, args []string) error {
+			a.interruptible = true
+			return a.trigger(c.Context(), args[0], full, wait, asJSON)
+		},
+	}
+	c.Flags().BoolVar(&full, "full", false, "publish every entry, changed or not")
+	c.Flags().BoolVar(&wait, "wait", false, "wait until the pass is over, and print what it read")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
+
+func (a *app) trigger(ctx context.Context, source string, full, wait, asJSON bool) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	if err := external(cfg, "trigger"); err != nil {
+		return err
+	}
+	if err := (&selection{sources: []string{source}}).check(cfg); err != nil && len(cfg.Sources) > 0 {
+		return err
+	}
+	logger := a.logger(slog.LevelWarn)
+	b, err := a.openBus(ctx, cfg, 30*time.Second, logger)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if _, active, err := b.Active(ctx, roleExtractor, source); err != nil {
+		return err
+	} else if !active {
+		logger.Warn("no service reads this source now: the request is kept until one does", "source", source)
+	}
+	if !wait {
+		return a.request(ctx, b, source, full, asJSON)
+	}
+	log, err := b.Log(ctx, source)
+	if err != nil {
+		return err
+	}
+	got, err := triggerAndWait(ctx, b, log, source, full)
+	if err != nil {
+		return err
+	}
+	r := newResult()
+	r.passed(source, got.summary())
+	if asJSON {
+		return writeJSON(a.stdout, r.Sources[0])
+	}
+	w := &lines{w: a.stdout}
+	r.Sources[0].print(w)
+	return w.err
+}
+
+func (a *app) request(ctx context.Context, b *bus.Bus, source string, full, asJSON bool) error {
+	request := &proto.RunRequest{RequestedBy: requester(), Full: full}
+	if err := b.Trigger(ctx, source, request); err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(map[string]string{"source": source, "request": request.GetId()})
+	}
+	_, err := fmt.Fprintf(a.stdout, "source %s: asked for a pass, request %s\n", source, request.GetId())
+	return err
+}
