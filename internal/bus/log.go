@@ -117,7 +117,7 @@ func (l *Log) Get(ctx context.Context, sequence uint64) (proto.Event, error) {
 	return e, err
 }
 
-// get asks any replica, which is cheaper, and the leader only when that one doesn't know.
+// get asks any replica, which is cheaper, and the leader only when that one doesn't know: an event that is there never changes.
 func (l *Log) get(ctx context.Context, sequence uint64) (proto.Event, error) {
 	if sequence == 0 {
 		return proto.Event{}, proto.ErrNotFound

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -34,11 +35,11 @@ func (l *Log) message(e proto.Event) *nats.Msg {
 	}
 }
 
-// event reads a message back.
+// event reads a message back. What isn't an event of ldapsync is a permanent fault.
 func event(subject string, header nats.Header, data []byte, sequence uint64, at time.Time) (proto.Event, error) {
 	_, t, err := proto.ParseSubject(subject)
 	if err != nil {
-		return proto.Event{}, fmt.Errorf("sequence %d: %w", sequence, err)
+		return proto.Event{}, fault.New(fault.Stream, "find out what else publishes to this stream, and stop it", "sequence %d: %w", sequence, err)
 	}
 	return proto.Event{
 		Type: t, ID: header.Get(proto.HeaderID), ContentType: header.Get(proto.HeaderContentType), Data: data,

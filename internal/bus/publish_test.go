@@ -190,9 +190,6 @@ func TestTooLargeAMessageSaysSo(t *testing.T) {
 	if got, err := l.Get(t.Context(), 1); err != nil || len(got.Data) != len(e.Data) {
 		t.Errorf("the largest read back: %d bytes, %v", len(got.Data), err)
 	}
-	if got, err := l.LastOf(t.Context(), e.Type); err != nil || len(got.Data) != len(e.Data) {
-		t.Errorf("the largest from the leader: %d bytes, %v", len(got.Data), err)
-	}
 	if got := contents(t, l); len(got) != 1 || len(got[0]) != len(e.Data) {
 		t.Errorf("the largest isn't in the stream")
 	}

@@ -111,7 +111,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 	if sequence >= r.next {
 		e, err := event(m.Subject(), m.Headers(), m.Data(), sequence, meta.Timestamp)
 		if err != nil {
-			return fault.New(fault.Stream, "something else than ldapsync publishes to this stream", "%s, %w", r.log.name, err)
+			return fmt.Errorf("%s, %w", r.log.name, err)
 		}
 		e.Pending = meta.NumPending
 		r.next = sequence + 1

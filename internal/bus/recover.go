@@ -95,12 +95,8 @@ func (p *publisher) stored(ctx context.Context) (own int, err error) {
 // idAt returns the ce-id of the event at a sequence; "" if it was erased, which only another extractor could have done.
 func (p *publisher) idAt(ctx context.Context, sequence uint64) (id string, err error) {
 	err = p.log.bus.retry(ctx, "publishing to "+p.log.name, func(ctx context.Context) error {
-		m, err := p.log.bus.ask(ctx, p.log.name, query{Sequence: sequence})
-		if err != nil {
-			return err
-		}
-		header, err := m.header()
-		id = header.Get(proto.HeaderID)
+		e, err := p.log.get(ctx, sequence)
+		id = e.ID
 		return err
 	})
 	if errors.Is(err, proto.ErrNotFound) {

@@ -2,11 +2,11 @@ package bus
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -100,7 +100,7 @@ func (w *waker) hand(ctx context.Context, m jetstream.Msg) error {
 	e, err := event(m.Subject(), m.Headers(), m.Data(), meta.Sequence.Stream, meta.Timestamp)
 	if err != nil {
 		_ = m.Term()
-		return fault.New(fault.Stream, "something else than ldapsync publishes to this stream", "%s, %w", w.log.name, err)
+		return fmt.Errorf("%s, %w", w.log.name, err)
 	}
 	e.Pending = meta.NumPending
 	release := w.log.bus.pace.keep([]jetstream.Msg{m})
