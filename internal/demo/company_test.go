@@ -47,7 +47,7 @@ func TestTheCompanyIsTheSameForTheSameSeed(t *testing.T) {
 }
 
 func TestTheCompanyHasWhatIsPromised(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(5) {
 		d := demo.NewDirectory(seed)
 		groups, err := d.Find(demo.GroupFilter)
 		must(t, err)
@@ -110,7 +110,7 @@ func TestTheCompanyHasWhatIsPromised(t *testing.T) {
 func TestADayInTheCompany(t *testing.T) {
 	d := demo.NewDirectory(3)
 	touched := map[string]bool{}
-	for range 30 {
+	for range 10 {
 		before := everything(t, d)
 		changes, err := d.Change()
 		must(t, err)

@@ -23,6 +23,7 @@ type Directory struct {
 	entries   map[key]*entry
 	order     []*entry         // by seq
 	memberOf  map[key][]string // entry → DNs of its groups; nil when it has to be counted again
+	keys      map[string]key   // of the DNs by which entries refer to others: parsing them is what costs
 	company   *company
 }
 
@@ -30,7 +31,7 @@ type Directory struct {
 func Empty(base string, seed uint64) (*Directory, error) {
 	d := &Directory{
 		base: base, random: rand.New(rand.NewPCG(seed, 0x6c646170)), now: time.Now,
-		entries: map[key]*entry{},
+		entries: map[key]*entry{}, keys: map[string]key{},
 	}
 	attributes := Attributes{"objectClass": {"top", "organization"}, "o": {"demo"}}
 	for _, a := range rdn(base) {
@@ -112,7 +113,7 @@ func (d *Directory) delete(dn string) error {
 	}
 	delete(d.entries, e.key)
 	i := d.place(e)
-	d.order = slices.Delete(slices.Clone(d.order), i, i+1)
+	d.order = slices.Delete(d.order, i, i+1)
 	d.refer(map[key]string{e.key: ""})
 	d.memberOf = nil
 	return nil
@@ -270,7 +271,7 @@ func (d *Directory) refer(renamed map[key]string) {
 			}
 			values, changed := make([]string, 0, len(a.values)), false
 			for _, v := range a.values {
-				if self, _, err := parseDN(v); err == nil {
+				if self, ok := d.keyOf(v); ok {
 					if to, is := renamed[self]; is {
 						v, changed = to, true
 					}
@@ -296,13 +297,29 @@ func (d *Directory) groups() map[key][]string {
 	for _, e := range d.order {
 		for _, name := range []string{"member", "uniqueMember"} {
 			for _, dn := range e.get(name) {
-				if self, _, err := parseDN(dn); err == nil {
+				if self, ok := d.keyOf(dn); ok {
 					d.memberOf[self] = append(d.memberOf[self], e.dn)
 				}
 			}
 		}
 	}
 	return d.memberOf
+}
+
+// keyOf is parseDN with a memory.
+func (d *Directory) keyOf(dn string) (key, bool) {
+	if k, known := d.keys[dn]; known {
+		return k, true
+	}
+	k, _, err := parseDN(dn)
+	if err != nil {
+		return "", false
+	}
+	if len(d.keys) > 4*len(d.entries)+1000 { // most of them are names of the past
+		clear(d.keys)
+	}
+	d.keys[dn] = k
+	return k, true
 }
 
 func (d *Directory) stamp() []string { return []string{d.now().UTC().Format("20060102150405Z")} }

@@ -1,5 +1,5 @@
--- Django's tables as its own migrations make them on SQLite: admin, auth, contenttypes and sessions of a new project. Django 3.2 to 6.0
--- make the same ones: auth has had no migration of its own since 0012. A test holds this file equal to the installed Django.
+-- Django's tables as its own migrations make them on SQLite: admin, auth, contenttypes and sessions of a new project (Django 3.2, whose
+-- last migration of auth, 0012, is also that of the versions since). A test holds this file equal to what the installed Django makes.
 
 CREATE TABLE "django_migrations" (
     "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,
