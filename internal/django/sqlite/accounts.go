@@ -110,6 +110,8 @@ type acting struct {
 	store    *Store
 	table    *table
 	callback string
+	inTheWay []referrer // see referrers
+	asked    bool
 }
 
 func (s *Store) act(ctx context.Context, callback string, accounts []callbacks.Account,

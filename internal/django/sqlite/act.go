@@ -66,7 +66,11 @@ func (a *acting) delete(ctx context.Context, account callbacks.Account) (callbac
 	case !found:
 		return callbacks.Vanished, "", a.bury(ctx, account)
 	}
-	reason, err := a.deleteRow(ctx, a.table, account.PK)
+	others, err := a.referrers(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	reason, err := a.deleteRow(ctx, a.table, others, account.PK)
 	switch {
 	case err != nil:
 		return "", "", err
@@ -74,4 +78,14 @@ func (a *acting) delete(ctx context.Context, account callbacks.Account) (callbac
 		return callbacks.Refused, reason, nil
 	}
 	return callbacks.Removed, "", a.bury(ctx, account)
+}
+
+// referrers is others, asked once for all accounts.
+func (a *acting) referrers(ctx context.Context) ([]referrer, error) {
+	var err error
+	if !a.asked {
+		a.inTheWay, err = a.others(ctx, a.table)
+		a.asked = err == nil
+	}
+	return a.inTheWay, err
 }

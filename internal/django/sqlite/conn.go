@@ -12,12 +12,18 @@ import (
 	"modernc.org/sqlite" // also registers the driver "sqlite"
 )
 
+// cacheKiB is how much of the file the writing connection keeps at most. SQLite's own 2 MiB don't hold what a batch changes: it would write to the
+// file, and wait for the disk, in the middle of a transaction.
+const cacheKiB = 32 << 10
+
 // dsn is the URI of an existing database file: mode=rw never creates one. The journal mode stays as the file has it.
 func dsn(path string, busy time.Duration, write bool) string {
 	q := url.Values{"mode": {"rw"}}
 	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()))
 	q.Add("_pragma", "foreign_keys(1)")
-	if !write {
+	if write {
+		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", cacheKiB))
+	} else {
 		q.Add("_pragma", "query_only(1)")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -25,6 +26,8 @@ func wrap(err error) error {
 		return err
 	}
 	switch e.Code() & primary {
+	case lib.SQLITE_INTERRUPT: // only a context that is done interrupts
+		return fmt.Errorf("%w (%w)", context.Canceled, err)
 	case lib.SQLITE_CONSTRAINT, lib.SQLITE_TOOBIG, lib.SQLITE_MISMATCH:
 		return &applier.DataError{Err: err}
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:

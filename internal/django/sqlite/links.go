@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"ldapsync/applier"
@@ -87,13 +88,16 @@ func scanLink(scan func(...any) error) (applier.Link, error) {
 
 // putLinks writes the links of changes. The rows they belong to are there already.
 func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Change) error {
-	var written []string
+	var written, sources []string
 	for i := range changes {
 		l := changes[i].Link
 		if l == nil {
 			continue
 		}
 		written = append(written, l.ID)
+		if !slices.Contains(sources, l.Source) {
+			sources = append(sources, l.Source)
+		}
 		err := t.exec(ctx, `INSERT INTO ldapsync_link (`+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (source, kind, id) DO UPDATE SET pk = excluded.pk, dn = excluded.dn, name = excluded.name,
 			state = excluded.state, gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest,
@@ -109,10 +113,10 @@ func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Ch
 		return nil
 	}
 	// What a callback noted about an earlier absence is over.
-	return t.exec(ctx, `DELETE FROM ldapsync_letter WHERE kind = 'user' AND stage <> 'apply'
-		AND id IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM ldapsync_link AS l
+	return t.exec(ctx, `DELETE FROM ldapsync_letter WHERE source IN (SELECT value FROM json_each(?)) AND kind = 'user'
+		AND id IN (SELECT value FROM json_each(?)) AND stage <> 'apply' AND NOT EXISTS (SELECT 1 FROM ldapsync_link AS l
 		WHERE l.source = ldapsync_letter.source AND l.kind = 'user' AND l.id = ldapsync_letter.id
-		AND l.state = 'gone' AND l.gone_seq = ldapsync_letter.seq)`, list(written))
+		AND l.state = 'gone' AND l.gone_seq = ldapsync_letter.seq)`, list(sources), list(written))
 }
 
 // flag is a boolean as SQLite keeps it; nil stays nil.

@@ -138,24 +138,39 @@ func (t *tx) removeGroups(ctx context.Context, kind proto.Kind, changes []applie
 	}
 	for i := range changes {
 		c := &changes[i]
-		if c.Action != applier.Remove || c.PK == "" {
+		if c.Action != applier.Remove {
+			continue
+		}
+		err := t.exec(ctx, `DELETE FROM ldapsync_pending_membership WHERE source = ? AND group_id = ?`, c.Source, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.PK == "" {
 			continue
 		}
 		if err := t.removeMade(ctx, c.Source, c.PK); err != nil {
 			return err
 		}
-		if !c.DeleteRow {
-			continue
-		}
-		reason, err := t.deleteRow(ctx, t.store.tables[kind], c.PK)
-		if err != nil {
-			return err
-		}
-		if reason != "" {
-			return refused(reason)
+		if c.DeleteRow {
+			if err := t.deleteGroup(ctx, c.PK); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (t *tx) deleteGroup(ctx context.Context, pk string) error {
+	table := t.store.tables[proto.KindGroup]
+	others, err := t.others(ctx, table)
+	if err != nil {
+		return err
+	}
+	reason, err := t.deleteRow(ctx, table, others, pk)
+	if err == nil && reason != "" {
+		return refused(reason)
+	}
+	return err
 }
 
 // removeMade deletes the memberships of one group that sync made for one source.

@@ -118,7 +118,7 @@ func open(ctx context.Context, cfg Config) (*Store, error) {
 			return err
 		}
 		s.model, s.findings = django.Resolve(catalog, cfg.Settings)
-		s.describe(catalog)
+		s.describe()
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"strings"
 
 	"ldapsync/internal/django"
@@ -17,8 +18,8 @@ type table struct {
 	active, superuser string
 
 	fillers []django.Filler
-	// own are Django's own tables whose rows go with a row of this one, others those of the project, whose rows stand in the way.
-	own, others []django.Referrer
+	// own are Django's own tables whose rows go with a row of this one; those of all others stand in the way.
+	own []django.Referrer
 }
 
 func newTable(t *django.Table) *table {
@@ -46,41 +47,22 @@ func truth(column, otherwise string) string {
 }
 
 // describe prepares what the store knows of each table. The model may be nil.
-func (s *Store) describe(catalog django.Catalog) {
+func (s *Store) describe() {
 	s.tables = map[proto.Kind]*table{}
 	if s.model == nil {
 		return
 	}
-	own := s.model.Own
-	groupOwn := s.model.GroupOwn
+	users := newTable(s.model.Users)
+	users.own = slices.Clone(s.model.Own)
+	s.tables[proto.KindUser] = users
+	if s.model.Groups == nil {
+		return
+	}
+	groups := newTable(s.model.Groups)
+	groups.own = slices.Clone(s.model.GroupOwn)
+	s.tables[proto.KindGroup] = groups
 	if j := s.model.Membership; j != nil {
-		own = append(own[:len(own):len(own)], django.Referrer{Name: j.Name, Column: j.User})
-		groupOwn = append(groupOwn[:len(groupOwn):len(groupOwn)], django.Referrer{Name: j.Name, Column: j.Group})
+		users.own = append(users.own, django.Referrer{Name: j.Name, Column: j.User})
+		groups.own = append(groups.own, django.Referrer{Name: j.Name, Column: j.Group})
 	}
-	s.add(s.model.Users, own, catalog)
-	if s.model.Groups != nil {
-		s.add(s.model.Groups, groupOwn, catalog)
-	}
-}
-
-func (s *Store) add(t *django.Table, own []django.Referrer, catalog django.Catalog) {
-	d := newTable(t)
-	d.own = own
-	for _, r := range catalog {
-		for _, ref := range r.References {
-			if ref.Table == t.Name && !refersByOwn(own, r.Name, ref.Column) {
-				d.others = append(d.others, django.Referrer{Name: r.Name, Column: ref.Column})
-			}
-		}
-	}
-	s.tables[t.Kind] = d
-}
-
-func refersByOwn(own []django.Referrer, name, column string) bool {
-	for _, o := range own {
-		if o.Name == name && o.Column == column {
-			return true
-		}
-	}
-	return false
 }
