@@ -70,9 +70,16 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 		events, c.MaxMessage = log, log.MaxPayload()
 	}
 	feed := func(apply func(proto.Event) error) error {
-		sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, apply)
-		if err == nil {
+		var consumer error
+		sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, func(e proto.Event) error {
+			consumer = apply(e)
+			return consumer
+		})
+		switch {
+		case err == nil:
 			p.result.passed(s.Name, sum)
+		case consumer == nil:
+			err = blame(s.Name, err)
 		}
 		return err
 	}

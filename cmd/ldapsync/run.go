@@ -80,8 +80,10 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err := r.leftovers(ctx); err != nil {
 		failed = r.failed(failed, err)
 	}
-	if err := r.report(o); err != nil {
-		return err
+	if failed == nil || len(r.result.Sources) > 0 {
+		if err := r.report(o); err != nil {
+			return err
+		}
 	}
 	if failed != nil {
 		return failed

@@ -87,13 +87,21 @@ func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log) (last
 	c.OnProgress = func(p extractor.Progress) { r.progress.read(s.Name, p.Read, p.Published) }
 	sum, err := extractor.New(c, dir, log).Pass(ctx, extractor.Options{Full: r.options.full})
 	if errors.Is(err, proto.ErrRival) {
-		return 0, fault.New(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
+		return 0, fault.Passing(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("source %s: %w", s.Name, err)
+		return 0, blame(s.Name, err)
 	}
 	r.result.passed(s.Name, sum)
 	return sum.Last, nil
+}
+
+// blame says which source an error of a pass is about. What the configuration names and the directory doesn't have is the directory's.
+func blame(source string, err error) error {
+	if class, _ := fault.Of(err); class == fault.Failed && errors.Is(err, proto.ErrNotFound) {
+		return fault.New(fault.Directory, "check the name, and that the account may read it", "source %s: %w", source, err)
+	}
+	return fmt.Errorf("source %s: %w", source, err)
 }
 
 // passElsewhere asks the active service for a pass and waits for it.

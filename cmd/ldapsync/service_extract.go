@@ -124,7 +124,7 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	}
 	sum, err := x.ex.Pass(ctx, o)
 	if err != nil {
-		return err
+		return blame(x.source.Name, err)
 	}
 	x.passes++
 	u, g := sum.Users, sum.Groups
