@@ -1,11 +1,10 @@
 # ldapsync: everything a developer does. `make` alone builds; `make help` lists the rest.
 
 SHELL       := /bin/bash -o pipefail
-VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null)
 BUF         := go tool -modfile=../tools/go.mod buf
 TESTFLAGS   ?=
 PACKAGES    ?= ./...
-GOFILES      = $(shell git ls-files --cached --others --exclude-standard '*.go')
 
 .DEFAULT_GOAL := build
 .PHONY: build install test servers lint proto-check generate freeze fmt demo clean help
@@ -23,7 +22,7 @@ servers: ## Install the servers that the tests need, if they are missing (Debian
 	scripts/install-test-servers
 
 lint: proto-check ## Check formatting, go vet, staticcheck, and who imports whom
-	@files=$$(gofmt -l $(GOFILES)); if [ -n "$$files" ]; then echo "not formatted, make fmt mends it:"; echo "$$files"; exit 1; fi
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted, make fmt mends it:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
 	go test -count=1 .
@@ -42,7 +41,7 @@ freeze: ## Freeze the contract as it stands: what comes later may not break it
 	cd proto && $(BUF) build -o testdata/v1.binpb
 
 fmt: ## Format the Go code and the schema
-	gofmt -w $(GOFILES)
+	gofmt -w .
 	cd proto && $(BUF) format -w
 
 demo: build ## Show a whole synchronization: a company, a stream, Django's tables
