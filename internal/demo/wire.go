@@ -62,7 +62,7 @@ func decodeMessage(p *ber.Packet) (message, error) {
 }
 
 // text is the content of a primitive element.
-func text(p *ber.Packet) string { return string(p.Data.Bytes()) }
+func text(p *ber.Packet) string { return p.Data.String() }
 
 // number is the content of an INTEGER or ENUMERATED.
 func number(p *ber.Packet) int64 {
