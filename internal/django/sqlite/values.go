@@ -12,11 +12,8 @@ import (
 	"ldapsync/internal/django"
 )
 
-const (
-	secondsLayout = "2006-01-02 15:04:05"
-	// readLayout takes any number of digits of a fraction, and none.
-	readLayout = "2006-01-02 15:04:05"
-)
+// secondsLayout is Python's str of a datetime without microseconds. Reading by it takes a fraction, too.
+const secondsLayout = "2006-01-02 15:04:05"
 
 // toColumn returns a value as Django stores it in SQLite. Times are the text of Python's str(datetime): without a fraction where it is zero, since
 // Django compares the texts.
@@ -79,7 +76,7 @@ func fromText(c django.Column, v string) any {
 	switch c.Type {
 	case django.Timestamp:
 		var t time.Time
-		if t, err = time.Parse(readLayout, strings.Replace(v, "T", " ", 1)); err == nil {
+		if t, err = time.Parse(secondsLayout, strings.Replace(v, "T", " ", 1)); err == nil {
 			parsed = t.Truncate(time.Microsecond)
 		}
 	case django.Date:

@@ -63,6 +63,16 @@ var refusalCases = map[string]func(*suite){
 		s.refuse(proto.KindGroup, s.create(proto.KindGroup, "good", "good", nil), s.create(proto.KindGroup, "1", strings.Repeat("g", 151), nil))
 		s.want("SELECT name FROM auth_group", "good")
 	},
+	"AGroupThatIsReferredTo": func(s *suite) {
+		s.DB.Exec(`CREATE TABLE shop_discount (id integer PRIMARY KEY, group_id integer NOT NULL REFERENCES auth_group (id) DEFERRABLE INITIALLY DEFERRED)`)
+		g := s.found("x")
+		s.DB.Exec("INSERT INTO shop_discount (id, group_id) SELECT 1, id FROM auth_group")
+		s.refuse(proto.KindGroup, s.create(proto.KindGroup, "good", "good", nil), leaveGroup("x", g["x"], true))
+		s.want("SELECT name FROM auth_group ORDER BY name", "good", "x")
+		if l := s.links(proto.KindGroup, "x")["x"]; l.State != applier.Present {
+			s.Errorf("link: %+v", l)
+		}
+	},
 	"AChangeIsWrittenAgainAfterItsSavepointIsUndone": func(s *suite) {
 		s.hire("ada")
 		changes := []applier.Change{s.create(proto.KindUser, "1", "one", nil), s.create(proto.KindUser, "2", "ada", nil)}
