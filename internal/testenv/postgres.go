@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -52,6 +53,9 @@ type cluster struct {
 
 var startPostgres = sync.OnceValues(func() (*cluster, error) {
 	c, err := newCluster()
+	for errors.Is(err, errPortTaken) {
+		c, err = newCluster()
+	}
 	if err == nil {
 		atExit(c.stop)
 	}
@@ -93,6 +97,15 @@ func newCluster() (*cluster, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	return startCluster(bin, dir, port, as)
+}
+
+// errPortTaken says that somebody was faster between looking for a free port and listening on it.
+var errPortTaken = errors.New("the port was taken meanwhile")
+
+// startCluster starts a server on the cluster in dir/data. When it fails, dir is gone.
+func startCluster(bin, dir string, port int, as *syscall.Credential) (*cluster, error) {
+	data := filepath.Join(dir, "data")
 	// SIGQUIT: end at once, without a last checkpoint of data that is thrown away.
 	s, err := startServer(dir, "QUIT", as, filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200", "-c", "log_line_prefix=%m %d ",
@@ -102,7 +115,7 @@ func newCluster() (*cluster, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	c := &cluster{server: s, port: port, dumps: map[bool]string{}}
-	if err := c.awaitReady(30 * time.Second); err != nil {
+	if err := c.awaitReady(data, time.Minute); err != nil {
 		err = fmt.Errorf("the server doesn't answer: %w\n%s", err, c.tail())
 		c.stop()
 		return nil, err
@@ -110,16 +123,31 @@ func newCluster() (*cluster, error) {
 	return c, nil
 }
 
-// awaitReady connects until it works: PostgreSQL tells its readiness in no other portable way.
-func (c *cluster) awaitReady(limit time.Duration) error {
-	deadline := time.Now().Add(limit)
+// awaitReady connects until it works: PostgreSQL tells its readiness in no other portable way. Who answers must have our data.
+func (c *cluster) awaitReady(data string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	for {
-		err := c.exec("SELECT 1")
-		if err == nil || time.Now().After(deadline) {
+		switch directory, err := c.dataDirectory(ctx); {
+		case err == nil && directory == data:
+			return nil
+		case err == nil || strings.Contains(c.tail(), "could not bind"):
+			return errPortTaken
+		case ctx.Err() != nil:
 			return err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+func (c *cluster) dataDirectory(ctx context.Context) (directory string, err error) {
+	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "SHOW data_directory").Scan(&directory)
+	return directory, err
 }
 
 func (c *cluster) dsn(database string) string {
