@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -83,13 +85,15 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	superuser NAME                 Django makes a superuser of this name, password "by hand"
 //	password NAME PASSWORD         Django lets the user in with it
 //	admin NAME                     Django's admin renders the user's page and deletes nothing
+//	waits user NAME FIELD=VALUE... waits until it is so
+//	nats                           starts a NATS server and points NATS_URL at it
 //	mark                           remembers the database's state
 //	unwritten                      nothing was written to the database since mark
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits": cmdExits, "slapd": cmdSlapd, "ldap": cmdLDAP, "database": cmdDatabase, "rows": cmdRows, "sql": cmdSQL,
 		"user": cmdUser, "nobody": cmdNobody, "superuser": cmdSuperuser, "password": cmdPassword, "admin": cmdAdmin,
-		"mark": cmdMark, "unwritten": cmdUnwritten,
+		"waits": cmdWaits, "nats": cmdNATS, "mark": cmdMark, "unwritten": cmdUnwritten,
 	}
 }
 
@@ -176,11 +180,37 @@ func cmdSQL(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdUser(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, "user NAME FIELD=VALUE...")
-	u := testenv.Django(of(ts).t, of(ts).dsn).User(args[0])
-	if u == nil {
-		ts.Fatalf("Django knows no user %s", args[0])
+	if differs := of(ts).differs(args[0], args[1:]); differs != "" {
+		ts.Fatalf("%s", differs)
 	}
-	for _, pair := range args[1:] {
+}
+
+// cmdWaits asks again and again: what a service does is done when it is done, and the database gives no signal.
+func cmdWaits(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 2, "waits user NAME FIELD=VALUE...")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		differs := of(ts).differs(args[1], args[2:])
+		if differs == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("still: %s", differs)
+		}
+	}
+}
+
+func cmdNATS(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 0, "nats")
+	ts.Setenv("NATS_URL", startNATS(of(ts).t))
+}
+
+// differs says in what a user differs from what is wanted; "" in nothing.
+func (w *world) differs(name string, pairs []string) string {
+	u := testenv.Django(w.t, w.dsn).User(name)
+	if u == nil {
+		return "Django knows no user " + name
+	}
+	for _, pair := range pairs {
 		field, value, _ := strings.Cut(pair, "=")
 		got, known := map[string]string{
 			"first": u.FirstName, "last": u.LastName, "email": u.Email,
@@ -189,9 +219,10 @@ func cmdUser(ts *testscript.TestScript, neg bool, args []string) {
 			"id": u.ID,
 		}[field]
 		if !known || got != value {
-			ts.Fatalf("user %s: %s is %q, not %q", args[0], field, got, value)
+			return fmt.Sprintf("user %s: %s is %q, not %q", name, field, got, value)
 		}
 	}
+	return ""
 }
 
 func cmdNobody(ts *testscript.TestScript, neg bool, args []string) {
