@@ -57,7 +57,8 @@ type server struct {
 	log   string   // the file that holds the daemon's output
 }
 
-// guardScript runs a daemon until its own standard input ends, then stops the daemon and removes its directory.
+// guardScript runs a daemon until its own standard input ends, then stops the daemon and removes its directory. A daemon that ended
+// earlier may have left its process id to somebody else: only a child of the guard is signalled.
 // Arguments: directory, log file, signal, then the daemon's command line.
 const guardScript = `
 dir=$1 log=$2 signal=$3
@@ -65,7 +66,9 @@ shift 3
 "$@" >"$log" 2>&1 </dev/null &
 daemon=$!
 cat >/dev/null
-kill -s "$signal" "$daemon" 2>/dev/null
+if grep -q "^PPid:[[:space:]]*$$\$" "/proc/$daemon/status" 2>/dev/null; then
+	kill -s "$signal" "$daemon"
+fi
 wait "$daemon" 2>/dev/null
 rm -rf "$dir"
 `
