@@ -38,7 +38,7 @@ generate: ## Generate the Go code of proto/
 	cd proto && $(BUF) generate
 
 freeze: ## Freeze the contract as it stands: what comes later may not break it
-	cd proto && $(BUF) build -o testdata/v1.binpb
+	cd proto && $(BUF) build --exclude-source-info -o testdata/v1.binpb
 
 fmt: ## Format the Go code and the schema
 	gofmt -w .
