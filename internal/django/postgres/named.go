@@ -72,7 +72,7 @@ func (r *reader) candidates(ctx context.Context, t *table, folded map[string]boo
 		for n := range folded {
 			list = append(list, n)
 		}
-		rows, err := r.db.Query(ctx, "SELECT pk FROM ldapsync.link WHERE kind = $1 AND name = ANY ($2) AND pk <> ''", string(t.Kind), list)
+		rows, err := r.db.Query(ctx, pksByName, string(t.Kind), list)
 		if err != nil {
 			return nil, err
 		}

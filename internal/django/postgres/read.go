@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,14 +21,32 @@ type reader struct {
 
 const linkColumns = `source, kind, id, pk, dn, name, state, gone_seq, gone_reason, digest, mapping, seq, how, active_written, deactivated_by, deactivated_at`
 
+// The lookups below go by an index once for each key, whatever the planner believes: before the first ANALYZE it believes the table to be
+// small, and would read all of it for each batch of a first load. OFFSET 0 keeps it from turning them into a join.
+const (
+	linksByID = `SELECT l.* FROM unnest($3::text[]) k(id) CROSS JOIN LATERAL
+	(SELECT ` + linkColumns + ` FROM ldapsync.link WHERE source = $1 AND kind = $2 AND id = k.id OFFSET 0) l`
+	linksByPK = `SELECT l.* FROM unnest($2::text[]) k(pk) CROSS JOIN LATERAL
+	(SELECT ` + linkColumns + ` FROM ldapsync.link WHERE kind = $1 AND pk = k.pk AND pk <> '' OFFSET 0) l`
+	pksByName = `SELECT l.pk FROM unnest($2::text[]) k(name) CROSS JOIN LATERAL
+	(SELECT pk FROM ldapsync.link WHERE kind = $1 AND name = k.name AND pk <> '' OFFSET 0) l`
+)
+
+// distinct returns each key once, in order.
+func distinct(keys []string) []string {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // Links returns the links of these entries.
 func (r *reader) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]applier.Link, error) {
-	return r.links(ctx, "SELECT "+linkColumns+" FROM ldapsync.link WHERE source = $1 AND kind = $2 AND id = ANY ($3)", len(ids), source, string(kind), ids)
+	return r.links(ctx, linksByID, len(ids), source, string(kind), distinct(ids))
 }
 
 // LinksOf returns the links of every source to these rows.
 func (r *reader) LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]applier.Link, error) {
-	return r.links(ctx, "SELECT "+linkColumns+" FROM ldapsync.link WHERE kind = $1 AND pk = ANY ($2) AND pk <> ''", len(pks), string(kind), pks)
+	return r.links(ctx, linksByPK, len(pks), string(kind), distinct(pks))
 }
 
 func (r *reader) links(ctx context.Context, query string, most int, args ...any) ([]applier.Link, error) {

@@ -70,7 +70,7 @@ func (t *tx) leave(ctx context.Context, _ *table, changes []*applier.Change) err
 		return nil
 	}
 	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
-	query := fmt.Sprintf("DELETE FROM %s m USING unnest(%s, %s) AS v(u, g) WHERE m.%s = v.u AND m.%s = v.g",
+	query := fmt.Sprintf("DELETE FROM %s m USING unnest(%s, %s) AS v(u, g) WHERE m.%s = v.u AND m.%s = v.g AND m.%[4]s = ANY (%[2]s)",
 		n.table, users.keyArray(1), groups.keyArray(2), n.user, n.group)
 	u, g, err := t.memberKeys(&m)
 	if err != nil {

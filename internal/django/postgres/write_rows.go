@@ -31,7 +31,7 @@ func (t *tx) placeholders(ctx context.Context, of *table, changes []*applier.Cha
 	for _, pk := range pks {
 		names = append(names, placeholder(pk, of.NameColumn().MaxLength))
 	}
-	query := fmt.Sprintf("UPDATE %s t SET %s = v.name FROM unnest(%s, $2::text[]) AS v(pk, name) WHERE t.%s = v.pk",
+	query := fmt.Sprintf("UPDATE %s t SET %s = v.name FROM unnest(%s, $2::text[]) AS v(pk, name) WHERE t.%s = v.pk AND t.%[4]s = ANY (%[3]s)",
 		of.name, quote(of.NameColumn().Name), of.keyArray(1), of.key)
 	keys, err := of.allKeys(pks)
 	if err == nil {
@@ -99,7 +99,7 @@ func (t *tx) updateSet(ctx context.Context, of *table, changes []*applier.Change
 		arrays = append(arrays, fmt.Sprintf("$%d::%s", len(args), a.cast))
 		assign = append(assign, quote(a.column.Name)+" = "+fmt.Sprintf(a.get, "v."+alias))
 	}
-	query := fmt.Sprintf("UPDATE %s t SET %s FROM unnest(%s, %s) AS v(pk, %s) WHERE t.%s = v.pk",
+	query := fmt.Sprintf("UPDATE %s t SET %s FROM unnest(%s, %s) AS v(pk, %s) WHERE t.%s = v.pk AND t.%[6]s = ANY (%[3]s)",
 		of.name, strings.Join(assign, ", "), of.keyArray(1), strings.Join(arrays, ", "), strings.Join(aliases, ", "), of.key)
 	tag, err := t.tx.Exec(ctx, query, args...)
 	if err != nil {
