@@ -7,11 +7,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// pace is how durables deliver what isn't acknowledged.
+// pace is how patient the bus is: how durables deliver what isn't acknowledged, and how long a new leader is waited for.
 type pace struct {
 	redelivery []time.Duration // without a word from here: after the first, and later and later, for ever
 	hold       time.Duration   // how often somebody who works on a message says so; well below the first redelivery
 	again      time.Duration   // after which a message comes again that was given back
+	catchUp    time.Duration   // less than requestTimeout
 }
 
 func usualPace() pace {
@@ -19,6 +20,7 @@ func usualPace() pace {
 		redelivery: []time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour},
 		hold:       10 * time.Second,
 		again:      10 * time.Second,
+		catchUp:    3 * time.Second,
 	}
 }
 

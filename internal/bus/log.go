@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -92,16 +93,28 @@ func (l *Log) Bounds(ctx context.Context) (first, last uint64, err error) {
 }
 
 // state asks the leader for the state of this very stream: another one in its place is an error.
-func (l *Log) state(ctx context.Context) (jetstream.StreamState, error) {
-	info, err := l.bus.info(ctx, l.name)
-	if err != nil {
-		return jetstream.StreamState{}, err
+func (l *Log) state(ctx context.Context) (jetstream.StreamState, error) { return l.stateFrom(ctx, 0) }
+
+// stateFrom does the same, and gives a stream with replicas a while to reach a sequence: a new leader may not have caught up.
+func (l *Log) stateFrom(ctx context.Context, reached uint64) (jetstream.StreamState, error) {
+	for deadline := time.Now().Add(l.bus.pace.catchUp); ; {
+		info, err := l.bus.info(ctx, l.name)
+		if err != nil {
+			return jetstream.StreamState{}, err
+		}
+		if id := identity(info); id != l.id {
+			return jetstream.StreamState{}, fault.New(fault.Stream, "start again, and accept the new stream if it is wanted",
+				"stream %s was replaced while it was in use: its identity was %s and is %s", l.name, l.id, id)
+		}
+		if info.State.LastSeq >= reached || info.Config.Replicas <= 1 || time.Now().After(deadline) {
+			return info.State, nil
+		}
+		select {
+		case <-ctx.Done():
+			return jetstream.StreamState{}, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	if id := identity(info); id != l.id {
-		return jetstream.StreamState{}, fault.New(fault.Stream, "start again, and accept the new stream if it is wanted",
-			"stream %s was replaced while it was in use: its identity was %s and is %s", l.name, l.id, id)
-	}
-	return info.State, nil
 }
 
 // Get returns one event by its sequence. proto.ErrNotFound if it isn't there.
@@ -147,6 +160,12 @@ func (l *Log) LastOf(ctx context.Context, t proto.Type) (proto.Event, error) {
 
 func (l *Log) leader(ctx context.Context, q query) (proto.Event, error) {
 	m, err := l.bus.ask(ctx, l.name, q)
+	if errors.Is(err, proto.ErrNotFound) {
+		// A server that is shutting down finds nothing either, but doesn't know its streams any more.
+		if _, err := l.state(ctx); err != nil {
+			return proto.Event{}, err
+		}
+	}
 	if err != nil {
 		return proto.Event{}, err
 	}

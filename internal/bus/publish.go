@@ -55,7 +55,7 @@ type publisher struct {
 	confirmed uint64        // every event up to here is stored
 	window    []*sent       // those behind it, in order, without a hole
 	bytes     int           // in the window
-	nonce     string        // makes message ids of their own for what is published since begin
+	nonce     string        // makes message ids of its own
 	round     uint64        // of sending; answers to earlier rounds are of no more interest
 	opened    bool          // something was sent in this round
 	unsettled int           // messages of this round without an answer
@@ -79,7 +79,7 @@ type sent struct {
 }
 
 func (p *publisher) init(l *Log) {
-	p.log, p.final, p.changed = l, errNoBegin, make(chan struct{}, 1)
+	p.log, p.final, p.nonce, p.changed = l, errNoBegin, newID(), make(chan struct{}, 1)
 	p.failures = l.bus.attempts()
 }
 
@@ -87,7 +87,7 @@ func (p *publisher) begin(last uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.final, p.broken = nil, nil
-	p.confirmed, p.window, p.bytes, p.nonce = last, nil, 0, newID()
+	p.confirmed, p.window, p.bytes = last, nil, 0
 	p.nextRound()
 	p.failures.succeeded()
 }
@@ -139,8 +139,9 @@ func (p *publisher) address(s *sent, sequence uint64, follows bool) {
 	}
 }
 
+// messageID is another one in every round: the server is to compare it, never to take a message for one that it has seen.
 func (p *publisher) messageID(sequence uint64) string {
-	return p.nonce + "." + strconv.FormatUint(sequence, 10)
+	return fmt.Sprintf("%s.%d.%d", p.nonce, p.round, sequence)
 }
 
 func (p *publisher) flush(ctx context.Context) (uint64, error) {

@@ -13,11 +13,9 @@ import (
 	"ldapsync/proto"
 )
 
-// What a reader holds in advance: so many messages, and so many bytes, unless one message may be larger.
-const (
-	readMessages = 64
-	readBytes    = 16 << 20
-)
+// readMessages is how many messages a reader holds in advance: of about 100 KiB each. (With a limit in bytes beside it, nats.go asks
+// for more than its channel holds, drops what doesn't fit, and a slow receiver makes the consumer anew again and again.)
+const readMessages = 32
 
 // readerIdle is after how long without a request the server forgets a reader's consumer, which is then made anew.
 const readerIdle = 5 * time.Minute
@@ -134,6 +132,9 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 // complete ends a bounded read whose consumer has nothing more: what is left must be holes, and only the leader can say so.
 func (r *reader) complete(ctx context.Context) error {
 	return r.log.bus.once(ctx, func(ctx context.Context) error {
+		if _, err := r.log.stateFrom(ctx, r.to); err != nil {
+			return err
+		}
 		m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: ">"})
 		if errors.Is(err, proto.ErrNotFound) || err == nil && m.Sequence > r.to {
 			r.done = true
@@ -175,7 +176,7 @@ func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), e
 		return nil, nil, r.complete(ctx)
 	}
 	messages, err := consumer.Messages(
-		jetstream.PullMaxMessagesWithBytesLimit(readMessages, max(readBytes, 2*l.largest())),
+		jetstream.PullMaxMessages(readMessages),
 		jetstream.PullExpiry(30*time.Second), jetstream.PullHeartbeat(5*time.Second))
 	if err != nil {
 		forget()
@@ -189,7 +190,7 @@ func (r *reader) behind(ctx context.Context) error {
 	if r.to > 0 {
 		return nil
 	}
-	state, err := r.log.state(ctx)
+	state, err := r.log.stateFrom(ctx, r.next-1)
 	if err == nil && r.next > state.LastSeq+1 {
 		err = fault.New(fault.Stream, "was the store restored from an older copy? accept the stream as a new one",
 			"stream %s ends at sequence %d, but %d was read from it before", r.log.name, state.LastSeq, r.next-1)

@@ -65,7 +65,7 @@ func (p *publisher) quiet(ctx context.Context) error {
 func (p *publisher) stored(ctx context.Context) (own int, err error) {
 	var last uint64
 	err = p.log.bus.retry(ctx, "publishing to "+p.log.name, func(ctx context.Context) error {
-		state, err := p.log.state(ctx)
+		state, err := p.log.stateFrom(ctx, p.confirmed)
 		last = state.LastSeq
 		return err
 	})

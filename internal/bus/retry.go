@@ -16,6 +16,9 @@ import (
 	"ldapsync/proto"
 )
 
+// doubtFor is how long a doubtful error has to come back until it is permanent.
+const doubtFor = time.Second
+
 // requestTimeout is how long one request may go unanswered.
 const requestTimeout = 5 * time.Second
 
@@ -23,13 +26,13 @@ const requestTimeout = 5 * time.Second
 type attempts struct {
 	bus    *Bus
 	policy *backoff.ExponentialBackOff // nil: the last one succeeded
-	denied bool                        // the last one met a denial
+	doubt  time.Time                   // since when every one has met a doubtful error; zero: the last one didn't
 }
 
 func (b *Bus) attempts() *attempts { return &attempts{bus: b} }
 
 // succeeded forgets the failures so far.
-func (a *attempts) succeeded() { a.policy, a.denied = nil, false }
+func (a *attempts) succeeded() { a.policy, a.doubt = nil, time.Time{} }
 
 // failed waits before the next attempt, and returns nil. It returns the error to end with where there is none: ctx is done, the
 // error is permanent, or the time is over. what names the thing that failed.
@@ -37,12 +40,12 @@ func (a *attempts) failed(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// A denial may have been meant for another request of the time. One that comes back is ours.
-	denied := errors.Is(err, nats.ErrPermissionViolation)
-	if permanent(err) || denied && a.denied {
+	if permanent(err) && (!doubtful(err) || a.persists()) {
 		return a.bus.fault(what, err)
 	}
-	a.denied = denied
+	if !doubtful(err) {
+		a.doubt = time.Time{}
+	}
 	if a.policy == nil {
 		a.policy = backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(50*time.Millisecond),
@@ -60,6 +63,14 @@ func (a *attempts) failed(ctx context.Context, what string, err error) error {
 	case <-time.After(wait):
 		return nil
 	}
+}
+
+// persists tells whether a doubtful error has been coming back for long enough to be believed.
+func (a *attempts) persists() bool {
+	if a.doubt.IsZero() {
+		a.doubt = time.Now()
+	}
+	return time.Since(a.doubt) > doubtFor
 }
 
 // retry runs op until it succeeds or there is no next attempt. Each attempt has requestTimeout.
@@ -96,7 +107,7 @@ func permanent(err error) bool {
 	}
 	for _, known := range []error{
 		proto.ErrNotFound, proto.ErrRival, errCredentials, errClosed,
-		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired,
+		nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrPermissionViolation,
 		nats.ErrConnectionClosed, nats.ErrMaxPayload, nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
 		nats.ErrBadSubject, jetstream.ErrInvalidStreamName, jetstream.ErrInvalidConsumerName, jetstream.ErrInvalidSubject,
 	} {
@@ -127,6 +138,12 @@ func refusedForGood(api *jetstream.APIError) bool {
 	return api.Code >= 400 && api.Code < 500 && api.Code != 408 && api.Code != 409 && api.Code != 429
 }
 
+// doubtful tells whether err, though permanent by what it says, may mean something else: a server that is shutting down says that the
+// stream isn't there, or JetStream not enabled, and a denial may have been meant for another request of the same time.
+func doubtful(err error) bool {
+	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, nats.ErrPermissionViolation)
+}
+
 func untrusted(err error) bool {
 	var verification *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
@@ -148,7 +165,7 @@ func (b *Bus) fault(what string, err error) error {
 		return err
 	}
 	kind, hint := fault.Passing, ""
-	if permanent(err) || errors.Is(err, nats.ErrPermissionViolation) {
+	if permanent(err) {
 		kind = fault.New
 	}
 	switch {
