@@ -4,7 +4,8 @@
 // A Log is the stream of one source: the extractor writes it, everybody may read it. Requests and Trigger carry what is asked of an
 // extractor, Announce and Active say which service is running, Wake wakes a callback.
 //
-// Promised: one writer per stream, by the expected last sequence on every publish; a retried publish is stored once; an event that
+// Promised: one writer per stream, by the expected last sequence and the predecessor's message id on every publish (the sequence
+// alone lets the second message of a pipeline in behind a rival's one); a retried publish is stored once; an event that
 // Flush has confirmed is on disk (embedded: fsync on every write). Read and Follow hand out every event once, in order, across lost
 // connections and restarts of the server. A stream is never deleted, purged or emptied here, and never changed but where a setting
 // differs. Two processes never share an embedded store: a lock on the state directory keeps them apart.

@@ -20,6 +20,9 @@ const readMessages = 32
 // readerIdle is after how long without a request the server forgets a reader's consumer, which is then made anew.
 const readerIdle = 5 * time.Minute
 
+// steady is how long a consumer has to wait in peace to count as a success, though nothing came.
+const steady = 2 * requestTimeout
+
 var (
 	errGap     = errors.New("the server left out a message")
 	errLagging = errors.New("the server lags behind its leader")
@@ -57,12 +60,12 @@ type reader struct {
 func (r *reader) run(ctx context.Context) {
 	try := r.log.bus.attempts()
 	for !r.done {
-		before := r.next
+		before, began := r.next, time.Now()
 		err := r.pull(ctx)
 		if r.done {
 			return
 		}
-		if r.next > before {
+		if r.next > before || time.Since(began) > steady {
 			try.succeeded()
 		}
 		if err := try.failed(ctx, "reading "+r.log.name, err); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -50,11 +51,12 @@ type waker struct {
 func (w *waker) run(ctx context.Context) {
 	try := w.log.bus.attempts()
 	for !w.done {
+		began := time.Now()
 		err := w.pull(ctx)
 		if w.done {
 			return
 		}
-		if w.handled {
+		if w.handled || time.Since(began) > steady {
 			try.succeeded()
 			w.handled = false
 		}
