@@ -84,7 +84,7 @@ func (p planner) remove(c Change, it item, l Link) Change {
 	case p.taken[l.PK]:
 		l.State, l.PK = Deleted, ""
 	case p.kind == proto.KindGroup && p.deleteRows && l.How == Created:
-		c.DeleteRow, l.State = true, Deleted
+		c.DeleteRow, l.State, l.PK = true, Deleted, ""
 	}
 	c.Link = &l
 	return c
@@ -176,7 +176,7 @@ func equal(a, b any) bool {
 
 // groupsOf compares the memberships in the groups that the source manages.
 func (p planner) groupsOf(c *Change, u *proto.User) {
-	if u == nil || !p.settings.memberships || u.GetGroupsUnknown() {
+	if c.KeepGroups = u == nil || !p.settings.memberships || u.GetGroupsUnknown(); c.KeepGroups {
 		return
 	}
 	wanted := map[string]bool{}

@@ -178,6 +178,7 @@ type Change struct {
 	Join       []string // primary keys of the groups that the user joins
 	Leave      []string // and of those that she leaves
 	Pending    []string // ids of her groups that have no row yet: her whole set of pending memberships, where Link is set
+	KeepGroups bool     // her groups aren't known: what is pending stays
 	Letter     *Letter  // to be written
 	DropLetter bool     // a letter of this entry exists and is to be deleted
 	DeleteRow  bool     // of a group that is gone: its row goes too, not only the memberships that sync made

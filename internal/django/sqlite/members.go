@@ -41,7 +41,9 @@ func (t *tx) writeUserMemberships(ctx context.Context, source string, changes []
 		if c.Link == nil {
 			continue
 		}
-		linked = append(linked, c.ID)
+		if !c.KeepGroups {
+			linked = append(linked, c.ID)
+		}
 		for _, group := range c.Pending {
 			pending = append(pending, [2]string{c.ID, group})
 		}

@@ -81,6 +81,8 @@ var memberCases = map[string]func(*suite){
 		s.move("bob", u["bob"], nil, nil, nil)                             // the whole set: he waits no more
 		s.write(proto.KindUser, gone("eve", u["eve"], 9))                  // she is gone meanwhile
 		s.write(proto.KindUser, applier.Change{ID: "ada", Source: source}) // without a link nothing is said
+		s.write(proto.KindUser, applier.Change{Action: applier.Update, ID: "ada", Source: source, PK: u["ada"],
+			Link: link(proto.KindUser, "ada", u["ada"], "ada"), KeepGroups: true}) // her groups aren't known
 		g := s.found("later")
 		s.want(memberships, "ada | later")
 		// Sync made it.
