@@ -150,6 +150,7 @@ func (c *checker) target(ctx context.Context, t *config.Target) {
 		c.problem(subject, err)
 		return
 	}
+	c.versions(ctx, subject, db)
 	refused := false
 	for _, f := range list {
 		if f.Warning {

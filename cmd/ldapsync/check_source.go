@@ -36,7 +36,9 @@ func (c *checker) source(ctx context.Context, s *config.Source) {
 	idless, err := withoutID(ctx, dir)
 	if err == nil {
 		var sum *extractor.Summary
-		if sum, err = extractor.New(extraction(c.cfg, s, c.logger), dir, nil).Preview(ctx, true, names.see); err == nil {
+		cfg := extraction(c.cfg, s, c.logger)
+		cfg.SpoolDir = "" // the state directory may not be there
+		if sum, err = extractor.New(cfg, dir, nil).Preview(ctx, true, names.see); err == nil {
 			c.read(subject, s, sum)
 		}
 	}

@@ -64,6 +64,7 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 		return err
 	}
 	c := extraction(p.cfg, s, p.logger)
+	c.SpoolDir = "" // the state directory may not be there
 	c.OnProgress = func(n extractor.Progress) { p.progress.read(s.Name, n.Read, n.Published) }
 	var events extractor.Log // nil, not a nil *bus.Log
 	if log != nil {

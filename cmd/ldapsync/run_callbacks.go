@@ -2,9 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"ldapsync/callbacks"
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/extractor"
+	"ldapsync/internal/bus"
 	"ldapsync/internal/django"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
 )
 
 // callbacks attempts once what is due for whoever left each target.
@@ -12,6 +19,10 @@ func (r *runner) callbacks(ctx context.Context) error {
 	var failed error
 	for _, t := range r.targets {
 		if len(t.Removal.Callbacks) == 0 {
+			continue
+		}
+		if err := r.deletable(ctx, t); err != nil {
+			failed = r.failed(failed, err)
 			continue
 		}
 		c := callbacks.Config{Target: t.Name, Callbacks: t.Removal.Callbacks, Logger: r.logger}
@@ -25,6 +36,45 @@ func (r *runner) callbacks(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+func (r *runner) deletable(ctx context.Context, t *config.Target) error {
+	for _, name := range t.Sources {
+		log, err := r.bus.OpenLog(ctx, name)
+		if errors.Is(err, proto.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := mayDelete(ctx, t, name, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayDelete refuses to delete accounts whose id is only the username, unless that was chosen: a renamed person would lose hers.
+func mayDelete(ctx context.Context, t *config.Target, source string, log *bus.Log) error {
+	if t.Removal.DeleteByUsername || !slices.Contains(t.Removal.Callbacks, config.Delete) {
+		return nil
+	}
+	e, err := log.LastOf(ctx, proto.TypeSnapshotStarted)
+	if errors.Is(err, proto.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m := new(proto.SnapshotStarted)
+	if err := proto.Unmarshal(e, m); err != nil {
+		return err
+	}
+	if m.GetQuestion().GetIdAttribute() != extractor.Username {
+		return nil
+	}
+	return fault.New(fault.Usage, "use deactivate, set the source's id:, or set removal.delete_by_username: true",
+		"target %s: nobody is deleted: source %s has no ids but usernames, and who is renamed looks like one who left", t.Name, source)
 }
 
 // leftovers reads what couldn't be applied and what a callback failed for, of this run and earlier ones.

@@ -70,6 +70,16 @@ func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log) (last
 		r.logger.Info("a service reads this source: waiting for its pass", "source", s.Name, "service", who)
 		return r.passElsewhere(ctx, s, log)
 	}
+	last, err = r.passHere(ctx, s, log)
+	if errors.Is(err, proto.ErrRival) && ctx.Err() == nil {
+		// Another one began at the same moment: this one's turn comes after it.
+		last, err = r.passHere(ctx, s, log)
+	}
+	return last, err
+}
+
+// passHere makes the snapshot, after any other run of this source.
+func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
 	if err := awaitOtherRuns(ctx, r.bus, s.Name); err != nil {
 		return 0, err
 	}

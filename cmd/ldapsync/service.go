@@ -39,9 +39,9 @@ func (a *app) service(ctx context.Context, o serviceOptions, add func(*service))
 	s := &service{app: a, options: o, cfg: cfg, logger: a.logger(serviceLevel), stores: map[string]store{}}
 	defer s.close()
 	err = s.run(ctx, add)
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+	if ctx.Err() != nil {
 		s.logger.Info("stopped")
-		return nil
+		return nil // whatever error being stopped led to
 	}
 	return err
 }
@@ -176,6 +176,9 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		return err
 	}
 	defer stop()
+	if err := s.deletable(ctx, t); err != nil {
+		return err
+	}
 	waker := callbacks.NewWaker(s.logger)
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range t.Sources {
@@ -189,6 +192,20 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()
+}
+
+// deletable is checked at start; a source that changes its ids later is a changed question, which removes nobody by itself.
+func (s *service) deletable(ctx context.Context, t *config.Target) error {
+	for _, name := range t.Sources {
+		log, err := s.bus.Log(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := mayDelete(ctx, t, name, log); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open opens a target's database, however long its server is away. Our tables must be there.

@@ -19,11 +19,15 @@ import (
 
 // directory makes the directory of a source. retryFor 0 never gives up.
 func directory(cfg *config.Config, s *config.Source, retryFor time.Duration, logger *slog.Logger) (*ldap.Directory, error) {
+	if s.Users.Filter != "" && len(usernames(cfg, s.Name)) == 0 {
+		return nil, fault.New(fault.Usage, "map one under targets: users.attributes, such as {uid: username} (LDAP_SYNC_USER_ATTRIBUTES)",
+			"source %s: no target says which attribute is the username", s.Name)
+	}
 	tlsConfig, err := directoryTLS(s)
 	if err != nil {
 		return nil, err
 	}
-	warnOfPlainText(s, logger)
+	warn(s, logger)
 	c := ldap.DefaultConfig()
 	c.URIs, c.StartTLS, c.TLS = s.URIs, s.StartTLS, tlsConfig
 	if c.BindDN = s.Bind.DN; c.BindDN != "" && s.Bind.SASL == "" {
@@ -58,6 +62,9 @@ func extraction(cfg *config.Config, s *config.Source, logger *slog.Logger) extra
 		FullEvery:   s.History.FullEvery,
 		Version:     programVersion(),
 		Logger:      logger,
+	}
+	if !cfg.NATS.URL.IsSet() {
+		c.SpoolDir = cfg.State // which the embedded stream has made by then
 	}
 	if s.Encoding == "json" {
 		c.ContentType = proto.ContentTypeJSON
@@ -125,8 +132,11 @@ func directoryTLS(s *config.Source) (*tls.Config, error) {
 	return c, nil
 }
 
-// warnOfPlainText says each time what is dangerous in a source's settings.
-func warnOfPlainText(s *config.Source, logger *slog.Logger) {
+// warn says each time what is dangerous or idle in a source's settings.
+func warn(s *config.Source, logger *slog.Logger) {
+	if s.Users.Filter == "" && s.Groups.Filter == "" {
+		logger.Warn("neither users.filter nor groups.filter is set: nothing is read", "source", s.Name)
+	}
 	if s.TLS.InsecureSkipVerify {
 		logger.Warn("the directory's certificate is NOT verified: anybody on the way can read the password and change the answers; set tls.ca_file instead", "source", s.Name)
 	}

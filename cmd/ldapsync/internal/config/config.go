@@ -196,6 +196,8 @@ type Removal struct {
 	Grace time.Duration `yaml:"grace"`
 	// Callbacks to run: deactivate, delete. Default: none, nothing is done.
 	Callbacks []string `yaml:"callbacks,omitempty"`
+	// DeleteByUsername lets delete act where the directory has no ids and the username stands for them. Default: false.
+	DeleteByUsername bool `yaml:"delete_by_username,omitempty"`
 }
 
 // Source returns the source of that name; nil if there is none.

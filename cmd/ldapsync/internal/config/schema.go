@@ -173,8 +173,9 @@ func (d *decoder) target(n *yaml.Node, path string, t *Target) error {
 					v, ok := parseDuration(n.Value)
 					return ok && v == 0
 				}),
-				"limits":    d.later(func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }),
-				"callbacks": d.texts(&t.Removal.Callbacks),
+				"limits":             d.later(func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }),
+				"callbacks":          d.texts(&t.Removal.Callbacks),
+				"delete_by_username": d.flag(&t.Removal.DeleteByUsername),
 			})
 		},
 	})
