@@ -69,16 +69,15 @@ func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) er
 	return s.fault(err)
 }
 
-// planAnew has every statement planned for the tables as they are now. A plan that was cached while they were empty scans them from end
-// to end for each batch: a first load of 100,000 users took a minute with it, and grew with the square.
-const planAnew = "SET LOCAL plan_cache_mode = force_custom_plan"
+// planning has every statement planned for the tables as they are now: a plan that was cached while they were empty would scan them from end
+// to end for each batch, and the cost of a first load would grow with the square. A batch touches few rows of large tables whose indexes are mostly in
+// memory: with the default of 4, random_page_cost would have them read whole, too.
+const planning = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL random_page_cost = 1.1"
 
 // once runs one transaction.
 func (s *Store) once(ctx context.Context, fn func(*tx) error) error {
-	// One round trip. Constraints are checked at once, so that a savepoint can undo what breaks one. A batch touches few rows of large tables whose
-	// indexes are mostly in memory: the default of 4 would have them read whole.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = %d; SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL random_page_cost = 1.1",
-		s.cfg.LockTimeout.Milliseconds())
+	// One round trip. Constraints are checked at once, so that a savepoint can undo what breaks one.
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = %d; SET CONSTRAINTS ALL IMMEDIATE; ", s.cfg.LockTimeout.Milliseconds()) + planning
 	var t *tx
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(pt pgx.Tx) error {
 		t = &tx{reader: reader{store: s, db: pt, ours: true}, tx: pt}
@@ -96,7 +95,7 @@ func (s *Store) View(ctx context.Context, fn func(applier.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	options := pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL random_page_cost = 1.1"}
+	options := pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + planning}
 	return s.fault(pgx.BeginTxFunc(ctx, s.pool, options, func(pt pgx.Tx) error {
 		return fn(&reader{store: s, db: pt, ours: there})
 	}))

@@ -194,7 +194,7 @@ func (t *tx) writePending(ctx context.Context, of *table, changes []*applier.Cha
 		if c.Link == nil {
 			continue
 		}
-		if c.Action != applier.Create {
+		if c.Action != applier.Create && !c.KeepGroups {
 			known.add(of.Kind, c)
 		}
 		for _, group := range c.Pending {
