@@ -11,11 +11,10 @@ import (
 
 // seat is where an entry goes: to a row that is there, to a new one, or nowhere.
 type seat struct {
-	action  Action // Create, Adopt, Relink or Update; Skip or Park
-	pk      string
-	former  *Link // of a relinked row: the link of the entry that is gone
-	reason  string
-	settled bool
+	action Action // Create, Adopt, Relink or Update; Skip or Park
+	pk     string
+	former *Link // of a relinked row: the link of the entry that is gone
+	reason string
 }
 
 // assign finds a seat for every item. The entries that leave their names are assumed to succeed first; whoever can't stops being

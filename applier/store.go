@@ -156,7 +156,7 @@ type LetterQuery struct {
 	All    bool
 }
 
-// Keep, in Change.Values, leaves a column as it is; a row that is created gets the column's usual default.
+// Keep is a value in Change.Values that leaves a column as it is; a row that is created gets the column's usual default.
 type Keep struct{}
 
 // Change is what is to be done for one entry. It is data: a dry run prints it, Write carries it out.

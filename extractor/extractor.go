@@ -29,7 +29,7 @@ type Options struct {
 	Requests []string
 }
 
-// Username, as the id attribute of a Question, says that the directory has none and the folded username stands for it.
+// Username as the id attribute of a Question says that the directory has none and the folded username stands for it.
 const Username = "(username)"
 
 // Pass makes one snapshot: it returns once everything is published and stored. An error means that the snapshot was aborted, which
