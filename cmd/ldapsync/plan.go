@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"ldapsync/applier"
@@ -16,6 +18,8 @@ type plan struct {
 	Totals  map[string]int  `json:"totals"` // by action
 	Sources []*sourceResult `json:"sources"`
 	Note    string          `json:"note"`
+
+	last map[[3]string]int // target, kind and id → the place in Changes
 }
 
 // planned is one change that run would make.
@@ -31,7 +35,8 @@ type planned struct {
 	Leave  []string       `json:"leave,omitempty"`
 	Reason string         `json:"reason,omitempty"`
 
-	several bool // targets: then a line names its own
+	several    bool // targets: then a line names its own
+	superseded bool
 }
 
 type columnChange struct {
@@ -42,13 +47,63 @@ type columnChange struct {
 
 const planNote = "what the database refuses at the moment of writing can't be known before"
 
+// add takes a change. Several of one entry (what is published already, then what the directory says now) become one: people want to
+// know what it comes to.
 func (p *plan) add(c planned) {
+	key := [3]string{c.Target, string(c.Kind), c.ID}
+	if p.last == nil {
+		p.last = map[[3]string]int{}
+	}
+	if i, ok := p.last[key]; ok {
+		before := &p.Changes[i]
+		switch applier.Action(before.Action) {
+		case applier.Skip, applier.Park:
+			before.superseded = true
+		case applier.Create, applier.Adopt, applier.Relink, applier.Update:
+			if c.Action == string(applier.Update) {
+				before.merge(c)
+				return
+			}
+		}
+	}
+	p.last[key] = len(p.Changes)
 	p.Changes = append(p.Changes, c)
-	p.Totals[c.Action]++
+}
+
+// merge adds an update of the same entry.
+func (c *planned) merge(later planned) {
+	c.Name, c.DN = later.Name, later.DN
+	c.Join, c.Leave = append(without(c.Join, later.Leave), without(later.Join, c.Leave)...), append(without(c.Leave, later.Join), without(later.Leave, c.Join)...)
+	if c.Action == string(applier.Create) {
+		return // a line of its own names no columns
+	}
+	for _, set := range later.Set {
+		i := slices.IndexFunc(c.Set, func(s columnChange) bool { return s.Column == set.Column })
+		if i < 0 {
+			c.Set = append(c.Set, set)
+		} else {
+			c.Set[i].To = set.To
+		}
+	}
+	c.Set = slices.DeleteFunc(c.Set, func(s columnChange) bool { return reflect.DeepEqual(s.From, s.To) })
+	c.superseded = c.Action == string(applier.Update) && len(c.Set)+len(c.Join)+len(c.Leave) == 0
+}
+
+func without(list, taken []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(taken, s) })
+}
+
+// settle drops what was superseded, and counts the rest.
+func (p *plan) settle() {
+	p.Changes = slices.DeleteFunc(p.Changes, func(c planned) bool { return c.superseded })
+	for _, c := range p.Changes {
+		p.Totals[c.Action]++
+	}
 }
 
 // print prints the plan and ends with exit code 3 if there is something to do.
 func (p *planner) print(o runOptions) error {
+	p.plan.settle()
 	p.plan.Sources, p.plan.Note = p.result.Sources, planNote
 	if o.asJSON {
 		if err := writeJSON(p.stdout, p.plan); err != nil {

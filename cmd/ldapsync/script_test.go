@@ -77,7 +77,7 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	ldap add|modify FILE           changes its entries by an LDIF
 //	ldap delete DN                 deletes one
 //	ldap rename DN RDN             renames one
-//	database                       makes a database with Django's tables and points DATABASE_URL at it
+//	database [empty|custom]        makes a database with Django's tables (none, those of a model of its own) and points DATABASE_URL at it
 //	rows QUERY FILE                compares the answer with a file: columns by |, rows by line
 //	sql STATEMENT                  changes rows by hand, as an application would
 //	user NAME FIELD=VALUE...       compares a user as Django's ORM reads her; groups and permissions by commas
@@ -159,8 +159,17 @@ func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	} else {
 		w.dsn = testenv.Postgres(w.t)
 	}
-	if len(args) == 0 {
+	switch strings.Join(args, " ") {
+	case "":
 		testenv.DjangoTables(w.t, w.dsn)
+	case "custom":
+		testenv.DjangoCustom(w.t, w.dsn)
+	case "empty":
+		if path, ok := testenv.SQLitePath(w.dsn); ok {
+			ts.Check(os.WriteFile(path, nil, 0o600))
+		}
+	default:
+		ts.Fatalf("database %v: unknown", args)
 	}
 	ts.Setenv("DATABASE_URL", w.dsn)
 }
