@@ -45,6 +45,9 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(b.cfg.StateDir, server.JetStreamStoreDir), 0o700); err != nil {
 		return fault.New(fault.Stream, "", "state directory: %w", err)
 	}
+	if err := mend(b.cfg.StateDir); err != nil {
+		return err
+	}
 	opts, err := b.serverOptions()
 	if err != nil {
 		return err
