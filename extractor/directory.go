@@ -39,7 +39,8 @@ type Info struct {
 	Question *proto.Question // what is asked, with the naming context and the id attribute in effect
 }
 
-// Record is one entry as the directory gave it.
+// Record is one entry as the directory gave it. Its strings may be parts of one large string that a whole batch shares: whoever keeps one for
+// longer than the batch clones it. The slices may be kept, not changed.
 type Record struct {
 	ID         string // in its usual text form; "" if the entry has no id attribute
 	DN         string
@@ -59,8 +60,8 @@ type Record struct {
 	Skip string
 }
 
-// Attribute is one attribute with its raw values in the server's order.
+// Attribute is one attribute with its raw values, text or not, in the server's order.
 type Attribute struct {
 	Name   string
-	Values [][]byte
+	Values []string
 }

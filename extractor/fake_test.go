@@ -120,7 +120,7 @@ func (d *directory) hire(uids ...string) {
 	for _, uid := range uids {
 		d.users = append(d.users, extractor.Record{
 			ID: "id-" + uid, DN: dn(uid), UID: uid,
-			Attributes: []extractor.Attribute{{Name: "uid", Values: [][]byte{[]byte(uid)}}, {Name: "mail", Values: [][]byte{[]byte(uid + "@x")}}},
+			Attributes: []extractor.Attribute{{Name: "uid", Values: []string{uid}}, {Name: "mail", Values: []string{uid + "@x"}}},
 		})
 	}
 }
@@ -138,18 +138,18 @@ func (d *directory) set(uid, attribute, value string) {
 	r := d.user(uid)
 	for i, a := range r.Attributes {
 		if a.Name == attribute {
-			r.Attributes[i].Values = [][]byte{[]byte(value)}
+			r.Attributes[i].Values = []string{value}
 			return
 		}
 	}
-	r.Attributes = append(slices.Clone(r.Attributes), extractor.Attribute{Name: attribute, Values: [][]byte{[]byte(value)}})
+	r.Attributes = append(slices.Clone(r.Attributes), extractor.Attribute{Name: attribute, Values: []string{value}})
 }
 
 func (d *directory) team(cn string, uids ...string) {
 	d.groups = slices.DeleteFunc(d.groups, func(r extractor.Record) bool { return r.ID == "gid-"+cn })
 	g := extractor.Record{
 		ID: "gid-" + cn, DN: "cn=" + cn + ",ou=groups,dc=x",
-		Attributes: []extractor.Attribute{{Name: "cn", Values: [][]byte{[]byte(cn)}}},
+		Attributes: []extractor.Attribute{{Name: "cn", Values: []string{cn}}},
 	}
 	for _, uid := range uids {
 		g.Members = append(g.Members, dn(uid))

@@ -39,12 +39,12 @@ func tokenKey(kind, token string) [16]byte {
 // group adds a group with its members, and returns its number. A group that is there already (one that gives a flag, read before
 // the listing) keeps its number and gets its id. id is "" for a group that isn't published.
 func (m *memberships) group(id string, r Record) uint32 {
-	dn := foldDN(r.DN)
+	id, dn := strings.Clone(id), foldDN(r.DN) // kept for the whole pass: not with the batch that they may be part of
 	n, known := m.byDN[dn]
 	if known {
 		m.ids[n] = id
 	} else {
-		n = uint32(len(m.ids))
+		n, dn = uint32(len(m.ids)), strings.Clone(dn)
 		m.ids, m.dns = append(m.ids, id), append(m.dns, dn)
 		m.byDN[dn] = n
 	}

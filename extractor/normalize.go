@@ -1,7 +1,6 @@
 package extractor
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,26 +20,26 @@ func attributes(r Record) []*proto.Attribute {
 		p := &backing[i]
 		p.Name = a.Name
 		if slices.ContainsFunc(a.Values, notText) {
-			p.Binary = a.Values
-		} else {
-			p.Values = make([]string, len(a.Values))
+			p.Binary = make([][]byte, len(a.Values))
 			for j, v := range a.Values {
-				p.Values[j] = string(v)
+				p.Binary[j] = []byte(v)
 			}
+		} else {
+			p.Values = a.Values
 		}
 		out = append(out, p)
 	}
 	return out
 }
 
-func notText(v []byte) bool { return !utf8.Valid(v) || bytes.IndexByte(v, 0) >= 0 }
+func notText(v string) bool { return !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 }
 
 // firstOf returns the first value of the first of these attributes that has one that isn't empty; "" if none has.
 func firstOf(r Record, names []string) string {
 	for _, name := range names {
 		for _, a := range r.Attributes {
-			if strings.EqualFold(a.Name, name) && len(a.Values) > 0 && len(bytes.TrimSpace(a.Values[0])) > 0 {
-				return strings.TrimSpace(string(a.Values[0]))
+			if strings.EqualFold(a.Name, name) && len(a.Values) > 0 && strings.TrimSpace(a.Values[0]) != "" {
+				return strings.TrimSpace(a.Values[0])
 			}
 		}
 	}
@@ -64,13 +63,13 @@ func (f *Flag) of(r Record, groups []uint32, group uint32, absent *bool) *bool {
 	}
 	values := r.Attributes[i].Values
 	if len(f.Equals) > 0 {
-		set := slices.ContainsFunc(values, func(v []byte) bool {
-			return slices.ContainsFunc(f.Equals, func(e string) bool { return strings.EqualFold(e, string(v)) })
+		set := slices.ContainsFunc(values, func(v string) bool {
+			return slices.ContainsFunc(f.Equals, func(e string) bool { return strings.EqualFold(e, v) })
 		})
 		return &set
 	}
 	// AD's numbers are signed 32-bit integers whose sign bit is in use.
-	n, err := strconv.ParseInt(strings.TrimSpace(string(values[0])), 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(values[0]), 10, 64)
 	if err != nil {
 		return nil
 	}

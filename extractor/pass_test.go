@@ -31,7 +31,7 @@ func TestRule7UnchangedPassPublishesBracketsOnly(t *testing.T) {
 	e.team("dev", "bob")
 	first := e.pass()
 	u := e.user("ada")
-	u.Attributes[1].Values = append(u.Attributes[1].Values, []byte("z@x"), []byte("y@x"))
+	u.Attributes[1].Values = append(u.Attributes[1].Values, "z@x", "y@x")
 	second := e.pass()
 	e.want(first.Last, "started 2 delta", "user id-ada", "committed 2")
 	v := e.user("ada").Attributes[1].Values

@@ -100,7 +100,7 @@ func (s *Session) record(v *view, dn string, all []values) extractor.Record {
 	}
 	for _, w := range v.wanted {
 		if raw := find(all, w.key); len(raw) > 0 {
-			r.Attributes = append(r.Attributes, extractor.Attribute{Name: w.name, Values: raw})
+			r.Attributes = append(r.Attributes, extractor.Attribute{Name: w.name, Values: texts(nil, raw)})
 		}
 	}
 	if s.id != "" {

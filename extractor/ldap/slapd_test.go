@@ -109,7 +109,7 @@ func collect(list func(func([]extractor.Record, error) bool)) ([]extractor.Recor
 func value(r extractor.Record, name string) string {
 	for _, a := range r.Attributes {
 		if a.Name == name {
-			return string(a.Values[0])
+			return a.Values[0]
 		}
 	}
 	return ""
