@@ -31,11 +31,31 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 		}
 		appliers = append(appliers, f)
 	}
-	var group errgroup.Group
-	for _, f := range appliers {
-		group.Go(f.run)
+	defer func() {
+		for _, f := range appliers {
+			f.cancel(errStopped)
+		}
+	}()
+	covered, err := covers(ctx, log, attributesOf(r.cfg, s.Name))
+	if err != nil {
+		return err
 	}
-	last, passed := r.pass(ctx, s, log)
+	var group errgroup.Group
+	apply := func() {
+		for _, f := range appliers {
+			group.Go(f.run)
+		}
+	}
+	if covered {
+		apply()
+	}
+	last, passed := r.pass(ctx, s, log, r.options.full || !covered)
+	if !covered {
+		if passed != nil {
+			return passed
+		}
+		apply()
+	}
 	if passed != nil && ctx.Err() == nil {
 		// What was published before it failed is true: it is applied all the same.
 		if _, last, err = log.Bounds(ctx); err != nil {
@@ -61,25 +81,25 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 }
 
 // pass makes the snapshot, or has the service make it that is active for the source. It returns the sequence to wait for.
-func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
+func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
 	who, active, err := r.bus.Active(ctx, roleExtractor, s.Name)
 	if err != nil {
 		return 0, err
 	}
 	if active {
 		r.logger.Info("a service reads this source: waiting for its pass", "source", s.Name, "service", who)
-		return r.passElsewhere(ctx, s, log)
+		return r.passElsewhere(ctx, s, log, full)
 	}
-	last, err = r.passHere(ctx, s, log)
+	last, err = r.passHere(ctx, s, log, full)
 	if errors.Is(err, proto.ErrRival) && ctx.Err() == nil {
 		// Another one began at the same moment: this one's turn comes after it.
-		last, err = r.passHere(ctx, s, log)
+		last, err = r.passHere(ctx, s, log, full)
 	}
 	return last, err
 }
 
 // passHere makes the snapshot, after any other run of this source.
-func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
+func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
 	if err := awaitOtherRuns(ctx, r.bus, s.Name); err != nil {
 		return 0, err
 	}
@@ -95,7 +115,7 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log) (
 	c := extraction(r.cfg, s, r.logger)
 	c.MaxMessage = log.MaxPayload()
 	c.OnProgress = func(p extractor.Progress) { r.progress.read(s.Name, p.Read, p.Published) }
-	sum, err := extractor.New(c, dir, log).Pass(ctx, extractor.Options{Full: r.options.full})
+	sum, err := extractor.New(c, dir, log).Pass(ctx, extractor.Options{Full: full})
 	if errors.Is(err, proto.ErrRival) {
 		return 0, fault.Passing(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
 	}
@@ -115,8 +135,8 @@ func blame(source string, err error) error {
 }
 
 // passElsewhere asks the active service for a pass and waits for it.
-func (r *runner) passElsewhere(ctx context.Context, s *config.Source, log *bus.Log) (last uint64, err error) {
-	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, r.options.full)
+func (r *runner) passElsewhere(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
+	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, full)
 	if err != nil {
 		return 0, err
 	}

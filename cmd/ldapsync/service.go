@@ -147,6 +147,9 @@ func (s *service) applySource(ctx context.Context, t *config.Target, src *config
 	if err != nil {
 		return err
 	}
+	if err := awaitCoverage(ctx, log, t, src, s.logger); err != nil {
+		return err
+	}
 	c, err := application(s.cfg, t, src, st, s.logger)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type extracting struct {
 	source *config.Source
 	dir    *ldap.Directory
 	ex     *extractor.Extractor
+	log    *bus.Log
 	passes int // that succeeded
 }
 
@@ -37,7 +38,7 @@ func (x *extracting) run(ctx context.Context) error {
 	}
 	c := extraction(x.cfg, x.source, x.logger)
 	c.MaxMessage = log.MaxPayload()
-	x.ex = extractor.New(c, x.dir, log)
+	x.ex, x.log = extractor.New(c, x.dir, log), log
 	requests, err := x.bus.Requests(ctx, x.source.Name)
 	if err != nil {
 		return err
@@ -117,7 +118,11 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	if err := awaitOtherRuns(ctx, x.bus, x.source.Name); err != nil {
 		return err
 	}
-	o := extractor.Options{}
+	covered, err := covers(ctx, x.log, attributesOf(x.cfg, x.source.Name))
+	if err != nil {
+		return err
+	}
+	o := extractor.Options{Full: !covered}
 	for _, r := range requests {
 		o.Full = o.Full || r.GetFull()
 		o.Requests = append(o.Requests, r.GetId())
