@@ -111,6 +111,8 @@ func terminal(w io.Writer) (width int, ok bool) {
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	return width, err == nil && width > 0
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width, true
+	}
+	return 80, true // it doesn't say
 }
