@@ -1,4 +1,4 @@
-// Package testenv gives tests the real things: a PostgreSQL cluster, an LDAP server, databases whose tables Django's own
+// Package testenv gives tests the real things: a PostgreSQL cluster, an LDAP server, an Active Directory, databases whose tables Django's own
 // migrations made, and Django itself to judge what became of them.
 //
 // A server is started when a test first asks for it, listens on loopback only, and serves all tests of the process. It ends

@@ -59,7 +59,9 @@ func Slapd(t testing.TB, directives ...string) *SlapdServer {
 		RootDN: "cn=admin,dc=example,dc=org", RootPassword: "secret",
 		t: t, dir: dir, directives: directives,
 	}
-	s.makeCertificates()
+	if err := s.makeCertificates(); err != nil {
+		t.Fatal(err)
+	}
 	s.configure()
 	s.Start()
 	t.Cleanup(s.Stop)
