@@ -47,7 +47,7 @@ CREATE TABLE ldapsync.membership (
     user_pk text NOT NULL,
     group_pk text NOT NULL,
     source text NOT NULL,
-    PRIMARY KEY (group_pk, user_pk)
+    PRIMARY KEY (user_pk, group_pk)
 );
 
 -- Memberships whose group has no row yet, by the ids of both entries.
