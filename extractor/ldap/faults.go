@@ -193,6 +193,10 @@ func networkFault(a address, what string, err error) error {
 		// TLS 1.3 refuses a client's certificate only after the handshake.
 		return fault.New(fault.Directory, "does the server want a client certificate?", "%s: %s: the server ended TLS: %s", a.uri, what, text)
 	}
+	var broken unreadable
+	if errors.As(err, &broken) {
+		return fault.Passing(fault.Directory, "is this an LDAP server, and does nothing on the way change what it says?", "%s: %s: the answer can't be read: %s", a.uri, what, text)
+	}
 	return fault.Passing(fault.Directory, "the server or something on the way cut the connection: look into the server's log", "%s: %s: the connection was lost: %s", a.uri, what, text)
 }
 

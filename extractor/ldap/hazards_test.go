@@ -31,7 +31,7 @@ func TestIncompleteListingIsAnError(t *testing.T) {
 		"cut between pages":        {func(c *fakeConn, r request) { c.Close() }, false, "connection was lost"},
 		"cut within a page":        {func(c *fakeConn, r request) { c.user(r, "u3"); c.Close() }, false, "connection was lost"},
 		"cut within a message":     {func(c *fakeConn, r request) { _, _ = c.Write([]byte{0x30, 0x50, 2, 1}); c.Close() }, false, "connection was lost"},
-		"garbage":                  {func(c *fakeConn, r request) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); c.Close() }, false, "connection was lost"},
+		"garbage":                  {func(c *fakeConn, r request) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")); c.Close() }, false, "can't be read"},
 		"page without its control": {func(c *fakeConn, r request) { c.user(r, "u3"); c.done(r, 0) }, false, "without its paging control"},
 		"size limit":               {func(c *fakeConn, r request) { c.user(r, "u3"); c.done(r, size) }, true, "size limit exceeded (4)"},
 		"size limit with control": {func(c *fakeConn, r request) {

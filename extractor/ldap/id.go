@@ -19,27 +19,36 @@ func isGUID(attribute string) bool {
 
 // idText returns an entry's id in its usual text form, or why it has none. An id that has several values is none: the server may
 // put another one first tomorrow.
-func idText(attribute string, raw [][]byte) (id, problem string) {
+func idText(attribute string, guid bool, raw []string) (id, problem string) {
 	switch {
 	case len(raw) == 0 || len(raw[0]) == 0:
 		return "", "it has no " + attribute
 	case len(raw) > 1:
 		return "", fmt.Sprintf("it has %d values of %s, which gives its id", len(raw), attribute)
-	case isGUID(attribute):
+	case guid:
 		if len(raw[0]) != 16 {
 			return "", fmt.Sprintf("its %s has %d bytes instead of 16", attribute, len(raw[0]))
 		}
-		return guidText([16]byte(raw[0])), ""
-	case !utf8.Valid(raw[0]) || strings.ContainsRune(string(raw[0]), 0):
+		return guidText([16]byte([]byte(raw[0]))), ""
+	case !utf8.ValidString(raw[0]) || strings.ContainsRune(raw[0], 0):
 		return "", "its " + attribute + " isn't text"
 	}
-	return string(raw[0]), ""
+	return raw[0], ""
 }
 
 // guidText writes a GUID as Windows does: its first three parts are little-endian (MS-DTYP, 2.3.4.2), the rest stands in order.
 func guidText(b [16]byte) string {
-	return hex.EncodeToString([]byte{b[3], b[2], b[1], b[0]}) + "-" + hex.EncodeToString([]byte{b[5], b[4]}) + "-" +
-		hex.EncodeToString([]byte{b[7], b[6]}) + "-" + hex.EncodeToString(b[8:10]) + "-" + hex.EncodeToString(b[10:])
+	b[0], b[1], b[2], b[3] = b[3], b[2], b[1], b[0]
+	b[4], b[5] = b[5], b[4]
+	b[6], b[7] = b[7], b[6]
+	text := make([]byte, 0, 36)
+	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
+		if i > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, part)
+	}
+	return string(text)
 }
 
 // parseGUID is guidText's inverse.

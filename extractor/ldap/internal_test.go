@@ -37,11 +37,7 @@ func TestIDText(t *testing.T) {
 		{"x", []string{"a\x00b"}, "", "its x isn't text"},
 		{"ObjectGUID", []string{"short"}, "", "its ObjectGUID has 5 bytes instead of 16"},
 	} {
-		var raw [][]byte
-		for _, v := range tt.raw {
-			raw = append(raw, []byte(v))
-		}
-		if id, problem := idText(tt.attribute, raw); id != tt.id || problem != tt.problem {
+		if id, problem := idText(tt.attribute, isGUID(tt.attribute), tt.raw); id != tt.id || problem != tt.problem {
 			t.Errorf("%+v: %q, %q", tt, id, problem)
 		}
 	}

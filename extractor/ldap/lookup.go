@@ -80,17 +80,34 @@ func idValue(attribute, id string) (value string, ok bool) {
 
 // read runs one search without pages.
 func (s *Session) read(ctx context.Context, v *view, q query, what string) ([]extractor.Record, error) {
-	entries, err := s.find(ctx, q, what)
-	if err != nil {
-		return nil, err
+	s.logCommand(ctx, q, 0)
+	var (
+		all []extractor.Record
+		p   = newPicker(s, v, what)
+		a   = s.begin(ctx, q)
+	)
+	for {
+		c, err := s.next(ctx, a)
+		if err != nil {
+			return nil, requestFault(s.conn.address, what, err)
+		}
+		records, err := p.records(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, records...); c.last {
+			return all, nil
+		}
 	}
-	return s.records(ctx, v, entries)
 }
 
 // GroupsOf implements extractor.Session.
 func (s *Session) GroupsOf(ctx context.Context, user extractor.Record) ([]extractor.Record, error) {
 	if s.groups.filter == "" {
 		return nil, nil
+	}
+	if s.listing.Load() {
+		return nil, s.listingFault("groups of " + user.DN)
 	}
 	clauses, err := s.membershipClauses(ctx, user)
 	if err != nil {
@@ -101,11 +118,7 @@ func (s *Session) GroupsOf(ctx context.Context, user extractor.Record) ([]extrac
 		filter := "(&" + s.groups.filter + "(|" + strings.Join(clauses, "") + "))"
 		for _, base := range s.cfg.Bases {
 			q := query{base: base, scope: scopes[s.cfg.Scope], filter: filter, attributes: s.groups.asked}
-			for entries, err := range s.pages(ctx, q, min(s.cfg.PageSize, groupPage), "groups of "+user.DN+" below "+base) {
-				if err != nil {
-					return nil, err
-				}
-				records, err := s.records(ctx, &s.groups, entries)
+			for records, err := range s.batches(ctx, &s.groups, q, min(s.cfg.PageSize, groupPage), "groups of "+user.DN+" below "+base) {
 				if err != nil {
 					return nil, err
 				}
@@ -140,7 +153,7 @@ func (s *Session) membershipClauses(ctx context.Context, user extractor.Record) 
 		return nil, err
 	}
 	for _, e := range entries {
-		if sid, ok := siblingSID(e.GetRawAttributeValue("objectSid"), user.PrimaryGroup); ok {
+		if sid, ok := siblingSID([]byte(first(e.named("objectSid"))), user.PrimaryGroup); ok {
 			return append(clauses, "(objectSid="+escapeBytes(sid)+")"), nil
 		}
 	}

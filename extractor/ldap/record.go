@@ -7,177 +7,179 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	goldap "github.com/go-ldap/ldap/v3"
-
 	"ldapsync/extractor"
 	"ldapsync/proto"
 )
 
-// view is what is read of the entries of one kind.
-type view struct {
-	kind   proto.Kind
-	filter string
-	asked  []string // what the server is asked for
-	wanted []wanted // what is handed out
-	names  []string // stand for the id where there is none
+// picker makes records of entries: it looks at each attribute once, and puts its values where the view has a slot for them.
+type picker struct {
+	s       *Session
+	v       *view
+	what    string // is read, for errors
+	decoder decoder
+	places  map[string]place // of names as this server writes them
+	found   [][]string       // the current entry's values, by slot
+	room    []extractor.Attribute
 }
 
-// wanted is one attribute to hand out.
-type wanted struct{ name, key string }
-
-// Names of the attributes that tie users to groups, folded.
-const (
-	memberOf          = "memberof"
-	memberUID         = "memberuid"
-	primaryGroupID    = "primaryGroupID"
-	primaryGroupToken = "primaryGroupToken"
-)
-
-func (s *Session) userView() view {
-	links := []string{}
-	for _, name := range s.cfg.MemberAttributes {
-		switch fold(name) {
-		case memberOf:
-			links = append(links, name)
-		case memberUID:
-			links = append(links, "uid")
-		}
-	}
-	if s.server.activeDirectory {
-		links = append(links, primaryGroupID)
-	}
-	return s.view(proto.KindUser, s.cfg.UserFilter, s.cfg.UserAttributes, links, s.cfg.UsernameAttributes)
+// place is what a server's name for an attribute means.
+type place struct {
+	slot   int
+	name   string // without its range
+	window window
+	ranged bool
 }
 
-func (s *Session) groupView() view {
-	links := slices.DeleteFunc(slices.Clone(s.cfg.MemberAttributes), func(name string) bool { return fold(name) == memberOf })
-	if s.server.activeDirectory {
-		links = append(links, primaryGroupToken)
-	}
-	return s.view(proto.KindGroup, s.cfg.GroupFilter, s.cfg.GroupAttributes, links, s.cfg.GroupNameAttributes)
+func newPicker(s *Session, v *view, what string) *picker {
+	return &picker{s: s, v: v, what: what, places: map[string]place{}, found: make([][]string, len(v.slots))}
 }
 
-func (s *Session) view(kind proto.Kind, filter string, attributes, links, names []string) view {
-	v := view{kind: kind, filter: filter, names: names}
-	for _, attribute := range attributes {
-		v.wanted = append(v.wanted, wanted{attribute, match(attribute)})
+// maxPlaces bounds the names that are remembered.
+const maxPlaces = 1000
+
+func (p *picker) place(name string) place {
+	if at, ok := p.places[name]; ok {
+		return at
 	}
-	for _, attribute := range slices.Concat(attributes, links, s.idAttributes(names)) {
-		if !slices.ContainsFunc(v.asked, func(known string) bool { return strings.EqualFold(known, attribute) }) {
-			v.asked = append(v.asked, attribute)
-		}
+	name = strings.Clone(name)
+	at := place{slot: none}
+	at.name, at.window, at.ranged = splitRange(name)
+	at.slot = slices.Index(p.v.slots, match(at.name))
+	if len(p.places) < maxPlaces {
+		p.places[name] = at
 	}
-	return v
+	return at
 }
 
-// idAttributes is what must be read to tell entries apart.
-func (s *Session) idAttributes(names []string) []string {
-	if s.id == "" {
-		return names
-	}
-	return []string{s.id}
-}
-
-// records turns a page's entries into records.
-func (s *Session) records(ctx context.Context, v *view, entries []*goldap.Entry) ([]extractor.Record, error) {
-	records := make([]extractor.Record, 0, len(entries))
-	for _, e := range entries {
-		all, err := s.gather(ctx, e)
+// records turns a chunk's entries into records.
+func (p *picker) records(ctx context.Context, c chunk) ([]extractor.Record, error) {
+	records := make([]extractor.Record, len(c.entries))
+	for i, at := range c.entries {
+		e, err := p.decoder.entry(c.text[at.from:at.to])
 		if err != nil {
+			return nil, requestFault(p.s.conn.address, p.what, p.s.conn.spoiled(err))
+		}
+		if err := p.gather(ctx, e); err != nil {
 			return nil, err
 		}
-		records = append(records, s.record(v, e.DN, all))
+		p.record(&records[i], e.dn)
 	}
 	return records, nil
 }
 
-// record picks from an entry's attributes what the view wants.
-func (s *Session) record(v *view, dn string, all []values) extractor.Record {
-	r := extractor.Record{DN: dn}
+// gather puts an entry's values where they belong, with the ranges that Active Directory held back: above its limit (1,500 values) it
+// answers with an empty member and a member;range=0-1499.
+func (p *picker) gather(ctx context.Context, e entry) error {
+	clear(p.found)
+	for _, a := range e.attributes {
+		if len(a.values) == 0 {
+			continue
+		}
+		at := p.place(a.name)
+		if at.slot == none || p.found[at.slot] != nil {
+			continue
+		}
+		if at.ranged && !at.window.last {
+			rest, err := p.s.remaining(ctx, e.dn, at.name, at.window.next)
+			if err != nil {
+				return err
+			}
+			a.values = slices.Concat(a.values, rest)
+		}
+		p.found[at.slot] = a.values
+	}
+	return nil
+}
+
+func (p *picker) values(slot int) []string {
+	if slot == none {
+		return nil
+	}
+	return p.found[slot]
+}
+
+// record fills r with what the view wants of an entry.
+func (p *picker) record(r *extractor.Record, dn string) {
+	r.DN = dn
 	if !utf8.ValidString(dn) || strings.ContainsRune(dn, 0) {
 		r.DN = strings.ReplaceAll(strings.ToValidUTF8(dn, "\uFFFD"), "\x00", "\uFFFD")
 		r.Skip = "its DN isn't text"
 	}
-	for _, w := range v.wanted {
-		if raw := find(all, w.key); len(raw) > 0 {
-			r.Attributes = append(r.Attributes, extractor.Attribute{Name: w.name, Values: texts(nil, raw)})
-		}
-	}
-	if s.id != "" {
-		id, problem := idText(s.id, find(all, match(s.id)))
+	r.Attributes = p.attributes()
+	if p.v.id != none {
+		id, problem := idText(p.s.id, p.v.guid, p.found[p.v.id])
 		r.ID = id
 		if r.Skip == "" {
 			r.Skip = problem
 		}
 	}
-	if v.kind == proto.KindUser {
-		s.linkUser(&r, all)
-	} else {
-		s.linkGroup(&r, all)
+	if p.v.kind == proto.KindUser {
+		r.UID, r.PrimaryGroup = first(p.values(p.v.uid)), first(p.values(p.v.primaryGroup))
+		r.MemberOf = p.values(p.v.memberOf)
+		return
 	}
-	return r
+	r.GroupToken = first(p.values(p.v.groupToken))
+	r.MemberUIDs = p.join(p.v.memberUIDs)
+	r.Members = withoutUniqueIDs(p.join(p.v.members))
 }
 
-func (s *Session) linkUser(r *extractor.Record, all []values) {
-	r.UID = first(find(all, "uid"))
-	for _, name := range s.cfg.MemberAttributes {
-		if fold(name) == memberOf {
-			r.MemberOf = texts(r.MemberOf, find(all, memberOf))
+// attributeBlock is how many attributes get room at once.
+const attributeBlock = 512
+
+// attributes returns the attributes to hand out.
+func (p *picker) attributes() []extractor.Attribute {
+	if len(p.room) < len(p.v.wanted) {
+		p.room = make([]extractor.Attribute, max(attributeBlock, len(p.v.wanted)))
+	}
+	n := 0
+	for _, w := range p.v.wanted {
+		if values := p.found[w.slot]; len(values) > 0 {
+			p.room[n] = extractor.Attribute{Name: w.name, Values: values}
+			n++
 		}
 	}
-	if s.server.activeDirectory {
-		r.PrimaryGroup = first(find(all, fold(primaryGroupID)))
+	if n == 0 {
+		return nil
 	}
+	all := p.room[:n:n]
+	p.room = p.room[n:]
+	return all
 }
 
-func (s *Session) linkGroup(r *extractor.Record, all []values) {
-	for _, name := range s.cfg.MemberAttributes {
-		switch raw := find(all, match(name)); fold(name) {
-		case memberOf:
-		case memberUID:
-			r.MemberUIDs = texts(r.MemberUIDs, raw)
-		default:
-			r.Members = texts(r.Members, raw)
+// join returns the values of several attributes.
+func (p *picker) join(slots []int) []string {
+	var all []string
+	for _, slot := range slots {
+		if all == nil {
+			all = p.found[slot]
+		} else {
+			all = append(all[:len(all):len(all)], p.found[slot]...)
 		}
 	}
-	for i, member := range r.Members {
-		r.Members[i] = withoutUniqueID(member)
-	}
-	if s.server.activeDirectory {
-		r.GroupToken = first(find(all, fold(primaryGroupToken)))
-	}
+	return all
 }
 
 // uniqueID is the optional tail of a value of uniqueMember (RFC 4517, 3.3.21): cn=ada,dc=example#'0101'B
 var uniqueID = regexp.MustCompile(`#'[01]*'B$`)
 
-func withoutUniqueID(member string) string {
-	if strings.HasSuffix(member, "'B") {
-		return uniqueID.ReplaceAllString(member, "")
-	}
-	return member
-}
-
-func find(all []values, key string) [][]byte {
-	for _, v := range all {
-		if v.key == key {
-			return v.raw
+// withoutUniqueIDs leaves the values alone, which may be an attribute's to hand out.
+func withoutUniqueIDs(members []string) []string {
+	own := false
+	for i, member := range members {
+		if !strings.HasSuffix(member, "'B") {
+			continue
 		}
+		if !own {
+			members, own = slices.Clone(members), true
+		}
+		members[i] = uniqueID.ReplaceAllString(member, "")
 	}
-	return nil
+	return members
 }
 
-func first(raw [][]byte) string {
-	if len(raw) == 0 {
+func first(values []string) string {
+	if len(values) == 0 {
 		return ""
 	}
-	return string(raw[0])
-}
-
-func texts(to []string, raw [][]byte) []string {
-	to = slices.Grow(to, len(raw))
-	for _, v := range raw {
-		to = append(to, string(v))
-	}
-	return to
+	return values[0]
 }

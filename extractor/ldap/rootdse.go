@@ -29,7 +29,7 @@ const anything = "(objectClass=*)"
 
 // readServer asks the root DSE. One that can't be read is that of a server with nothing to offer, unless the connection is at fault.
 func (s *Session) readServer(ctx context.Context) error {
-	result, err := s.search(ctx, query{
+	entries, err := s.search(ctx, query{
 		scope: goldap.ScopeBaseObject, filter: anything,
 		attributes: []string{"objectClass", "namingContexts", "defaultNamingContext", "supportedControl", "supportedCapabilities", "vendorName"},
 	})
@@ -40,8 +40,8 @@ func (s *Session) readServer(ctx context.Context) error {
 	if err != nil {
 		return requestFault(s.conn.address, "root DSE", err)
 	}
-	if len(result.Entries) > 0 {
-		s.server = describe(result.Entries[0])
+	if len(entries) > 0 {
+		s.server = describe(entries[0])
 	}
 	if !s.server.paging {
 		s.log.Warn("the server doesn't offer paged results: reading all at once")
@@ -50,22 +50,22 @@ func (s *Session) readServer(ctx context.Context) error {
 }
 
 // describe takes a server from its root DSE.
-func describe(root *goldap.Entry) server {
+func describe(root entry) server {
 	has := func(attribute, value string) bool {
-		return slices.ContainsFunc(root.GetEqualFoldAttributeValues(attribute), func(v string) bool { return strings.EqualFold(v, value) })
+		return slices.ContainsFunc(root.named(attribute), func(v string) bool { return strings.EqualFold(v, value) })
 	}
 	v := server{
 		activeDirectory: has("supportedCapabilities", capabilityAD) || has("supportedCapabilities", capabilityADLDS),
 		paging:          has("supportedControl", goldap.ControlTypePaging),
 		domainScope:     has("supportedControl", controlDomainScope),
 	}
-	v.contexts = append(v.contexts, root.GetEqualFoldAttributeValues("defaultNamingContext")...)
-	for _, context := range root.GetEqualFoldAttributeValues("namingContexts") {
+	v.contexts = append(v.contexts, root.named("defaultNamingContext")...)
+	for _, context := range root.named("namingContexts") {
 		if !slices.Contains(v.contexts, context) {
 			v.contexts = append(v.contexts, context)
 		}
 	}
-	vendor := strings.Join(root.GetEqualFoldAttributeValues("vendorName"), " ")
+	vendor := strings.Join(root.named("vendorName"), " ")
 	switch {
 	case v.activeDirectory:
 		v.idAttribute = "objectGUID"
@@ -86,12 +86,12 @@ func (s *Session) chooseID(ctx context.Context, pinned string) (string, error) {
 		}
 	}
 	candidates := []string{"entryUUID", "nsUniqueId", "objectGUID"}
-	result, err := s.search(ctx, query{base: s.cfg.Bases[0], scope: goldap.ScopeBaseObject, filter: anything, attributes: candidates})
+	entries, err := s.search(ctx, query{base: s.cfg.Bases[0], scope: goldap.ScopeBaseObject, filter: anything, attributes: candidates})
 	if err != nil {
 		return "", requestFault(s.conn.address, "base "+s.cfg.Bases[0], err)
 	}
 	for _, candidate := range candidates {
-		if len(result.Entries) > 0 && len(result.Entries[0].GetEqualFoldAttributeValues(candidate)) > 0 {
+		if len(entries) > 0 && len(entries[0].named(candidate)) > 0 {
 			return candidate, nil
 		}
 	}

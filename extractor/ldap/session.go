@@ -5,13 +5,15 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"ldapsync/extractor"
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
 // Session is a connection to one server for one pass. Its requests go one after another. While a listing runs, Lookup and Group may be
-// called, but no second listing and not GroupsOf: OpenLDAP keeps one paged search per connection, and ends the first with an error.
+// called, but no second listing and not GroupsOf, which end with an error: OpenLDAP keeps one paged search per connection.
 type Session struct {
 	cfg    Config
 	conn   *connection
@@ -20,6 +22,8 @@ type Session struct {
 
 	id            string // the attribute of the ids, "" for none
 	users, groups view
+
+	listing atomic.Bool
 }
 
 // prepare asks the server all that must be known before the first entry.
@@ -78,24 +82,31 @@ func (s *Session) list(ctx context.Context, v *view, size int, what string) iter
 		if v.filter == "" {
 			return
 		}
+		if !s.listing.CompareAndSwap(false, true) {
+			yield(nil, s.listingFault(what))
+			return
+		}
+		defer s.listing.Store(false)
+		ahead(s.bases(ctx, v, size, what))(yield)
+	}
+}
+
+// bases reads one base after another.
+func (s *Session) bases(ctx context.Context, v *view, size int, what string) iter.Seq2[[]extractor.Record, error] {
+	return func(yield func([]extractor.Record, error) bool) {
 		for _, base := range s.cfg.Bases {
 			q := query{base: base, scope: scopes[s.cfg.Scope], filter: v.filter, attributes: v.asked}
-			for entries, err := range s.pages(ctx, q, size, what+" below "+base) {
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				records, err := s.records(ctx, v, entries)
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				if !yield(records, nil) {
+			for records, err := range s.batches(ctx, v, q, size, what+" below "+base) {
+				if !yield(records, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
+}
+
+func (s *Session) listingFault(what string) error {
+	return fault.New(fault.Failed, "this is a mistake in the program: report it", "%s: %s: another listing is under way", s.conn.address.uri, what)
 }
 
 // Close ends the session.
