@@ -176,13 +176,13 @@ func (f *Field) transform(s string) string {
 	return s
 }
 
-// of makes a boolean of a value; nil where there is none to make it of.
+// of makes a boolean of a value. No value is equal to none; of a bit it says nothing.
 func (b *Bool) of(s string) any {
-	if s == "" {
-		return nil
-	}
 	if len(b.Equals) > 0 {
 		return slices.ContainsFunc(b.Equals, func(e string) bool { return strings.EqualFold(e, s) })
+	}
+	if s == "" {
+		return nil
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	if err != nil {

@@ -2,10 +2,12 @@ package extractor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -76,6 +78,10 @@ func (p *pass) readGroups(ctx context.Context) error {
 			continue
 		}
 		r, err := p.session.Group(ctx, f.rule.Group)
+		if errors.Is(err, proto.ErrNotFound) {
+			return fault.New(fault.Directory, "check its DN, and that the bind account may read it: without it everybody would lose the flag",
+				"flags.%s: there is no group %s", f.name, f.rule.Group)
+		}
 		if err != nil {
 			return fmt.Errorf("flags.%s: group %s: %w", f.name, f.rule.Group, err)
 		}
