@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdStream reads all that is kept on the NATS server, as any other program could.
+func cmdStream(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, "stream FILE")
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := nats.Connect(ts.Getenv("NATS_URL"))
+	ts.Check(err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	ts.Check(err)
+	var all bytes.Buffer
+	streams := js.ListStreams(ctx)
+	for info := range streams.Info() {
+		fmt.Fprintf(&all, "stream %s: %v\n", info.Config.Name, info.Config.Metadata)
+		stream, err := js.Stream(ctx, info.Config.Name)
+		ts.Check(err)
+		for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
+			m, err := stream.GetMsg(ctx, sequence)
+			ts.Check(err)
+			fmt.Fprintf(&all, "%s %v %s\n", m.Subject, m.Header, m.Data)
+		}
+	}
+	ts.Check(streams.Err())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), all.Bytes(), 0o600))
+}
