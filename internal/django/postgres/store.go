@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ldapsync/applier"
@@ -129,6 +130,10 @@ func (s *Store) connect(ctx context.Context) error {
 	if pc.ConnConfig.RuntimeParams["application_name"] == "" {
 		pc.ConnConfig.RuntimeParams["application_name"] = "ldapsync"
 	}
+	// Every statement is planned for the tables as they are now: a plan that was cached while they were empty would scan them from end to
+	// end for each batch, and the cost of a first load would grow with the square. (plan_cache_mode = force_custom_plan would do the
+	// same to the checks of foreign keys: a plan for each membership, which doubled the cost of a first load.)
+	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	s.cfg.role, s.cfg.database = pc.ConnConfig.User, pc.ConnConfig.Database
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pc); err != nil {
 		return s.fault(err)

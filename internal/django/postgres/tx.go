@@ -69,10 +69,9 @@ func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) er
 	return s.fault(err)
 }
 
-// planning has every statement planned for the tables as they are now: a plan that was cached while they were empty would scan them from end
-// to end for each batch, and the cost of a first load would grow with the square. A batch touches few rows of large tables whose indexes are mostly in
-// memory: with the default of 4, random_page_cost would have them read whole, too.
-const planning = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL random_page_cost = 1.1"
+// planning suits batches that touch few rows of large tables whose indexes are mostly in memory: with the default of 4, random_page_cost would
+// have the tables read whole.
+const planning = "SET LOCAL random_page_cost = 1.1"
 
 // once runs one transaction.
 func (s *Store) once(ctx context.Context, fn func(*tx) error) error {
