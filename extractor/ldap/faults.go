@@ -204,7 +204,7 @@ func networkFault(a address, what string, err error) error {
 func advice(result *goldap.Error) (hint string, passing bool) {
 	switch result.ResultCode {
 	case goldap.LDAPResultOperationsError:
-		if strings.Contains(result.Err.Error(), "bind must be completed") {
+		if text := result.Err.Error(); strings.Contains(text, "bind must be completed") || strings.Contains(text, "without authentication") { // Windows, Samba
 			return "Active Directory answers nobody anonymously: configure a bind DN", false
 		}
 		return "look into the server's log", true
