@@ -33,6 +33,7 @@ type planned struct {
 	Set    []columnChange `json:"set,omitempty"`
 	Join   []string       `json:"join,omitempty"`
 	Leave  []string       `json:"leave,omitempty"`
+	Then   []string       `json:"then,omitempty"` // what becomes of the row of one who is removed
 	Reason string         `json:"reason,omitempty"`
 
 	several    bool // targets: then a line names its own
@@ -101,7 +102,7 @@ func (p *plan) settle() {
 	}
 }
 
-// print prints the plan and ends with exit code 3 if there is something to do.
+// print prints the plan and ends with exit code 3 if there is something to do, else with 4 if something is held.
 func (p *planner) print(o runOptions) error {
 	p.plan.settle()
 	p.plan.Sources, p.plan.Note = p.result.Sources, planNote
@@ -115,7 +116,7 @@ func (p *planner) print(o runOptions) error {
 	if len(p.plan.Changes) > 0 {
 		return exit(codeDifference)
 	}
-	return nil
+	return p.result.exit(false) // something may be held
 }
 
 func (p *planner) printLines(o runOptions) error {
@@ -179,6 +180,7 @@ func (c planned) String() string {
 	for _, g := range c.Leave {
 		details = append(details, "leaves "+printable(g))
 	}
+	details = append(details, c.Then...)
 	if c.Reason != "" {
 		details = append(details, printable(c.Reason))
 	}
@@ -219,6 +221,9 @@ func (d *describer) describe(ctx context.Context, kind proto.Kind, c applier.Cha
 			d.groups[c.Link.PK] = c.Name
 		}
 	}
+	if c.Action == applier.Remove {
+		p.Then = d.then(kind, c)
+	}
 	columns := mapping.Columns()
 	for _, i := range c.Set {
 		if c.Before != nil && i < len(columns) {
@@ -227,6 +232,20 @@ func (d *describer) describe(ctx context.Context, kind proto.Kind, c applier.Cha
 	}
 	p.Join, p.Leave = d.named(ctx, c.Join), d.named(ctx, c.Leave)
 	return p
+}
+
+// then tells what becomes of the row of one who is removed.
+func (d *describer) then(kind proto.Kind, c applier.Change) []string {
+	switch callbacks := d.target.Removal.Callbacks; {
+	case kind == proto.KindGroup && c.DeleteRow:
+		return []string{config.Delete}
+	case kind == proto.KindGroup:
+		return nil
+	case len(callbacks) == 0:
+		return []string{"no callback"}
+	default:
+		return callbacks
+	}
 }
 
 // named gives groups their names. One whose name can't be read keeps its primary key: this is for people.

@@ -30,7 +30,7 @@ func filled(letters int) *result {
 	r.handled("web", &callbacks.Summary{Deactivated: 2})
 	var list []django.Letter
 	for i := range letters {
-		list = append(list, django.Letter{LetterKey: django.LetterKey{Kind: proto.KindUser, Stage: django.StageApply}, DN: fmt.Sprintf("cn=%03d", letters-i), Reason: "too long"})
+		list = append(list, django.Letter{LetterKey: django.LetterKey{Source: "corp", Kind: proto.KindUser, Stage: django.StageApply}, DN: fmt.Sprintf("cn=%03d", letters-i), Reason: "too long"})
 	}
 	r.letters("web", list)
 	return r

@@ -160,8 +160,9 @@ func (n *targetCounts) add(c applier.Counts) {
 }
 
 // unchanged are all that the directory has and nothing was done for: a delta doesn't carry them, so that the applier can't count them.
+// Those that couldn't be applied are among them until letters takes them out.
 func (n *targetCounts) unchanged(read sourceCounts, c applier.Counts) {
-	done := c.Created + c.Adopted + c.Relinked + c.Updated + c.Skipped + c.Parked
+	done := c.Created + c.Adopted + c.Relinked + c.Updated
 	n.Unchanged += max(0, int(read.Read)-int(read.Skipped)-done)
 }
 
@@ -184,6 +185,13 @@ func (r *result) letters(target string, letters []django.Letter) {
 	t := r.target(target)
 	for _, l := range letters {
 		e := entry{Kind: l.Kind, ID: l.ID, DN: l.DN, Reason: l.Reason}
+		if l.Stage == django.StageApply && slices.ContainsFunc(r.Sources, func(s *sourceResult) bool { return s.Name == l.Source }) {
+			n := &t.Users
+			if l.Kind == proto.KindGroup {
+				n = &t.Groups
+			}
+			n.Unchanged = max(0, n.Unchanged-1)
+		}
 		switch {
 		case l.Stage != django.StageApply:
 			e.Reason = l.Stage + ": " + e.Reason
