@@ -6,8 +6,8 @@
 // standard output; results.json, cost.svg and the figures in README.md are written into this directory.
 //
 // make bench runs it. The environment says how: N users (100000), RUNS of everything (3), SIZES in place of N and a tenth of it
-// ("100000 1000000"), TMPDIR for the servers' data, and BENCH_PROFILE, a directory for CPU and allocation profiles: then the
-// stages run inside this program and nothing is written here.
+// ("100000 1000000"), TMPDIR for the servers' data, and BENCH_PROFILE, a directory for profiles of
+// CPU, allocations and SQL statements: then the stages run inside this program and nothing is written here.
 //
 // Everything it starts ends with it, even when it is killed.
 package main

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 )
 
@@ -62,7 +61,11 @@ func (b *bench) size(ctx context.Context, n int) (_ *size, err error) {
 		return nil, err
 	}
 	defer func() { b.slapd.stop(); b.slapd = nil }()
-	if b.postgres, err = startPostgres(ctx, filepath.Join(dir, "postgres")); err != nil {
+	var extra []string
+	if b.profile != "" {
+		extra = statementStatistics
+	}
+	if b.postgres, err = startPostgres(ctx, filepath.Join(dir, "postgres"), extra...); err != nil {
 		return nil, err
 	}
 	defer func() { b.postgres.stop(); b.postgres = nil }()
@@ -238,19 +241,6 @@ func (m *measuring) pass(ctx context.Context, name string) (sample, summary, err
 		"LDAP_SYNC_USER_FILTER=" + userFilter, "LDAP_SYNC_GROUP_FILTER=" + groupFilter,
 		`LDAP_SYNC_USER_ATTRIBUTES={"uid": "username", "givenName": "first_name", "sn": "last_name", "mail": "email"}`,
 		`LDAP_SYNC_GROUP_ATTRIBUTES={"cn": "name"}`,
-	}
-	return m.summed(cmd)
-}
-
-// child measures a stage in a process of its own.
-func (m *measuring) child(ctx context.Context, name string, j job) (sample, summary, error) {
-	if m.profile != "" {
-		m.profiles++
-		j.Profile = filepath.Join(m.profile, fmt.Sprintf("%d-%02d-%s", m.Users, m.profiles, strings.ReplaceAll(strings.ReplaceAll(name, " %", ""), " ", "-")))
-	}
-	cmd, err := j.command(ctx)
-	if err != nil {
-		return sample{}, summary{}, err
 	}
 	return m.summed(cmd)
 }

@@ -10,8 +10,8 @@ import (
 
 // The plot's measures, in pixels.
 const (
-	plotWidth, plotHeight           = 860, 500
-	left, right, top, bottom        = 70, 250, 60, 60
+	plotWidth, plotHeight           = 920, 500
+	left, right, top, bottom        = 70, 290, 60, 60
 	innerWidth, innerHeight         = plotWidth - left - right, plotHeight - top - bottom
 	labelDistance                   = 18
 	red, orange, green, blue, black = "#c0392b", "#b9770e", "#1e8449", "#1f618d", "#333333"

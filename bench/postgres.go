@@ -35,8 +35,8 @@ type postgres struct {
 // templateDB is the database that others are copies of: Django's tables and ours, empty.
 const templateDB = "site"
 
-// startPostgres makes a cluster below dir, and the template in it.
-func startPostgres(ctx context.Context, dir string) (*postgres, error) {
+// startPostgres makes a cluster below dir, and the template in it. settings go to the server in addition.
+func startPostgres(ctx context.Context, dir string, settings ...string) (*postgres, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
@@ -63,9 +63,12 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 	if p.port, err = freePort(); err != nil {
 		return nil, err
 	}
+	argv := []string{filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(p.port)}
+	for _, setting := range append(settings, "unix_socket_directories=", "listen_addresses=127.0.0.1") {
+		argv = append(argv, "-c", setting)
+	}
 	// SIGQUIT: no last checkpoint of data that is thrown away.
-	if p.server, err = startServer(dir, as, syscall.SIGQUIT, filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(p.port),
-		"-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1"); err != nil {
+	if p.server, err = startServer(dir, as, syscall.SIGQUIT, argv...); err != nil {
 		return nil, err
 	}
 	if err := p.await(ctx, func() (err error) {
