@@ -114,21 +114,21 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (from uint64, _ *Ch
 		return from, nil, nil
 	case cp.Mode != "live":
 		return 0, nil, fault.New(fault.Database, "release it before the live stream is applied again",
-			"target %s is pinned to %s", a.cfg.Target, cp.Mode)
+			"it is pinned to %s", cp.Mode)
 	case cp.StreamID != a.stream.StreamID():
 		if !a.cfg.AcceptStream {
 			return 0, nil, fault.New(fault.Stream,
 				"was the state directory lost or moved, or are two systems of one name writing here? if the new stream is the right one, run once with --accept-stream",
-				"target %s follows another stream of source %s (%s) than this one (%s)", a.cfg.Target, a.cfg.Source, cp.StreamID, a.stream.StreamID())
+				"it follows another stream of source %s (%s) than this one (%s)", a.cfg.Source, cp.StreamID, a.stream.StreamID())
 		}
 		a.cfg.Logger.Warn("taking another stream", "target", a.cfg.Target, "source", a.cfg.Source, "was", cp.StreamID, "is", a.stream.StreamID())
 		return from, cp, nil
 	case cp.Sequence > last:
 		return 0, nil, fault.New(fault.Stream, "the stream was restored from an older copy: events are missing in it; make a full snapshot into a new stream and accept that",
-			"target %s is at sequence %d of source %s, but the stream ends at %d", a.cfg.Target, cp.Sequence, a.cfg.Source, last)
+			"it is at sequence %d of source %s, but the stream ends at %d", cp.Sequence, a.cfg.Source, last)
 	case cp.Sequence+1 < first:
 		return 0, nil, fault.New(fault.Stream, "the events between were cut off before this target had them",
-			"target %s is at sequence %d of source %s, but the stream begins at %d", a.cfg.Target, cp.Sequence, a.cfg.Source, first)
+			"it is at sequence %d of source %s, but the stream begins at %d", cp.Sequence, a.cfg.Source, first)
 	}
 	return cp.Sequence + 1, cp, nil
 }

@@ -86,7 +86,11 @@ func (s *sourceResult) print(w *lines) {
 }
 
 func (t *targetResult) print(w *lines) {
-	w.line("target %s:", t.Name)
+	if t.Failed == "" {
+		w.line("target %s:", t.Name)
+	} else {
+		w.line("target %s: failed; this is what was done before:", t.Name)
+	}
 	u, g := t.Users, t.Groups
 	w.line("  %-14s %8s %8s", "", "users", "groups")
 	w.row(true, "created", u.Created, g.Created)

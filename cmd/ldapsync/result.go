@@ -62,6 +62,7 @@ type entry struct {
 
 type targetResult struct {
 	Name      string         `json:"name"`
+	Failed    string         `json:"failed,omitempty"` // why not everything is applied; the next run goes on from there
 	Users     targetCounts   `json:"users"`
 	Groups    targetCounts   `json:"groups"`
 	Joined    int            `json:"memberships_added"`
@@ -129,6 +130,13 @@ func (r *result) passed(source string, s *extractor.Summary) {
 	r.Sources = append(r.Sources, n)
 }
 
+// failed notes that a target isn't where its sources are.
+func (r *result) failed(target string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.target(target).Failed = oneLine(err.Error())
+}
+
 // applied adds what was done to a target for one source.
 func (r *result) applied(target, source string, s applier.Summary) {
 	r.mu.Lock()
@@ -141,7 +149,7 @@ func (r *result) applied(target, source string, s applier.Summary) {
 	t.Adopted = append(t.Adopted, s.Adopted...)
 	t.Notes = append(t.Notes, s.Notes...)
 	for _, src := range r.Sources {
-		if src.Name == source {
+		if src.Name == source && t.Failed == "" {
 			t.Users.unchanged(src.Users, s.Users)
 			t.Groups.unchanged(src.Groups, s.Groups)
 		}

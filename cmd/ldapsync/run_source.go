@@ -65,6 +65,7 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 	failed := passed
 	for _, f := range appliers {
 		if err := f.end(last); err != nil && ctx.Err() == nil {
+			r.result.failed(f.target, err)
 			failed = r.failed(failed, fmt.Errorf("target %s: %w", f.target, err))
 		}
 	}
