@@ -73,6 +73,9 @@ func (c *Config) validateSource(s *Source) error {
 				return c.refuse(names.path, "such as mail", "%q isn't the name of an LDAP attribute", name)
 			}
 		}
+		if err := c.refusePasswords(names.path, names.list...); err != nil {
+			return err
+		}
 	}
 	if err := c.validateBind(path, s); err != nil {
 		return err
@@ -152,6 +155,9 @@ func (c *Config) validateFlags(path string, f *Flags) error {
 		case r.Attribute != "":
 			if !attributeName(r.Attribute) {
 				return c.refuse(path+"."+flag.name, "such as userAccountControl", "%q isn't the name of an LDAP attribute", r.Attribute)
+			}
+			if err := c.refusePasswords(path+"."+flag.name, r.Attribute); err != nil {
+				return err
 			}
 		default:
 			if dn, err := ldap.ParseDN(r.Group); err != nil || len(dn.RDNs) == 0 {
@@ -253,6 +259,9 @@ func (c *Config) validateColumns(path string, attributes Attributes, wanted bool
 			if !attributeName(or) {
 				return c.refuse(path+"."+a.Name+".or", "such as mail", "%q isn't the name of an LDAP attribute", or)
 			}
+		}
+		if err := c.refusePasswords(path+"."+a.Name, append([]string{a.Name}, a.Or...)...); err != nil {
+			return err
 		}
 	}
 	if wanted && first[name] == "" {
