@@ -28,6 +28,7 @@ const (
 	readFloor  = "ldapsearch"
 	extraction = "extract"
 	writeFloor = "COPY"
+	checkedIn  = "COPY, checked"
 	applying   = "apply"
 	firstLoad  = "first load"
 	unchanged  = "nothing changed"
@@ -131,7 +132,8 @@ func (m *measuring) ldapsearch(ctx context.Context) (sample, error) {
 	}, err
 }
 
-// writing measures the floor of writing beside the applier alone, which has the stream before it.
+// writing measures the floor of writing beside the applier alone, which has the stream before it. What the foreign keys of Django's own tables
+// add to the floor is measured too, for whoever wants to know.
 func (m *measuring) writing(ctx context.Context) error {
 	stream := m.state("stream")
 	if _, _, err := m.child(ctx, "publish", job{Stage: "publish", URI: m.slapd.uri, State: stream}); err != nil {
@@ -151,16 +153,16 @@ func (m *measuring) writing(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := m.postgres.copies(ctx, "floor"); err != nil {
-			return err
+		for _, name := range []string{writeFloor, checkedIn} {
+			checked := name == checkedIn
+			if err := m.postgres.empty(ctx, "floor", checked); err != nil {
+				return err
+			}
+			if s, err = m.measure(m.postgres.copyIn(ctx, "floor", checked), nil); err != nil {
+				return err
+			}
+			m.add(name, s)
 		}
-		if err := m.postgres.exec(ctx, "CHECKPOINT"); err != nil {
-			return err
-		}
-		if s, err = m.measure(m.postgres.copyIn(ctx, "floor"), nil); err != nil {
-			return err
-		}
-		m.add(writeFloor, s)
 	}
 	for _, database := range []string{"applied", "floor"} {
 		if err := m.postgres.exec(ctx, "DROP DATABASE "+database+" WITH (FORCE)"); err != nil {

@@ -187,24 +187,31 @@ func (p *postgres) save(ctx context.Context, database string) (rows int64, err e
 	return rows, nil
 }
 
-// copies prepares a database for the floor of writing: an empty copy of each filled table, with its indexes and without its
-// foreign keys.
-func (p *postgres) copies(ctx context.Context, database string) error {
-	if err := p.create(ctx, database); err != nil {
+// empty prepares a database for the floor of writing: an empty copy of each filled table, with its indexes and without its foreign
+// keys. With checked, Django's own tables are the ones to fill, with their foreign keys.
+func (p *postgres) empty(ctx context.Context, database string, checked bool) error {
+	if err := p.create(ctx, database); err != nil || checked {
 		return err
 	}
 	script := "CREATE SCHEMA floor;"
 	for _, table := range filled {
 		script += fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL);", floorTable(table), table)
 	}
-	return p.in(ctx, database, script)
+	if err := p.in(ctx, database, script); err != nil {
+		return err
+	}
+	return p.exec(ctx, "CHECKPOINT")
 }
 
-// copyIn is the floor of writing: psql copies the same rows into the copies of the tables, in one transaction and nothing else.
-func (p *postgres) copyIn(ctx context.Context, database string) *exec.Cmd {
+// copyIn is the floor of writing: psql copies the same rows into such tables, in one transaction and nothing else.
+func (p *postgres) copyIn(ctx context.Context, database string, checked bool) *exec.Cmd {
 	args := []string{"-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", p.dsn(database)}
 	for _, table := range filled {
-		args = append(args, "-c", fmt.Sprintf(`\copy %s FROM '%s' (FORMAT binary)`, floorTable(table), p.file(table)))
+		to := table
+		if !checked {
+			to = floorTable(table)
+		}
+		args = append(args, "-c", fmt.Sprintf(`\copy %s FROM '%s' (FORMAT binary)`, to, p.file(table)))
 	}
 	return exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), args...)
 }
