@@ -56,21 +56,22 @@ type changedUser struct {
 }
 
 // publishUsers publishes changed users. Two things are judged by what the stream last said of them: a user who would lose all her
-// groups is looked at again, because groups and users aren't read at the same moment; and nobody loses a group whose removal is
-// held. If nothing is left of a change then, it isn't published, and the baseline stays.
+// groups, or a flag that a group gives, is looked at again, because groups and users aren't read at the same moment; and nobody loses a
+// group whose removal is held. If nothing is left of a change then, it isn't published, and the baseline stays.
 func (p *pass) publishUsers(ctx context.Context, changed []changedUser) error {
-	was, err := p.formerGroups(ctx, changed)
+	was, err := p.formerly(ctx, changed)
 	if err != nil {
 		return err
 	}
 	for _, c := range changed {
-		former := was[c.known.key]
-		if len(former) > 0 && len(c.user.GetGroupIds()) == 0 {
-			if err := p.regroup(ctx, c.user, c.join); err != nil {
-				return err
+		if former := was[c.known.key]; former != nil {
+			if p.losesAll(c.user, former) {
+				if err := p.regroup(ctx, c.user, c.join); err != nil {
+					return err
+				}
 			}
+			p.keepHeld(c.user, former.GetGroupIds())
 		}
-		p.keepHeld(c.user, former)
 		d := proto.DigestUser(c.user)
 		if d == c.known.digest {
 			p.sum.Users.Changed--
@@ -86,38 +87,103 @@ func (p *pass) publishUsers(ctx context.Context, changed []changedUser) error {
 	return nil
 }
 
-// formerGroups returns the groups that the stream gives to those of the users for whom they matter.
-func (p *pass) formerGroups(ctx context.Context, changed []changedUser) (map[key][]string, error) {
+// formerly returns what the stream says of those of the users for whom it matters.
+func (p *pass) formerly(ctx context.Context, changed []changedUser) (map[key]*proto.User, error) {
 	var ask []*known
 	for _, c := range changed {
-		if p.cfg.Groups && (len(p.held) > 0 || len(c.user.GetGroupIds()) == 0) {
+		if p.cfg.Groups && (len(p.held) > 0 || len(c.user.GetGroupIds()) == 0) || p.lacksGroupFlag(c.user) {
 			ask = append(ask, c.known)
 		}
 	}
-	former := map[key][]string{}
+	former := map[key]*proto.User{}
 	for was, err := range p.lastKnown(ctx, proto.KindUser, ask) {
 		if err != nil {
 			return nil, err
 		}
-		former[was.known.key] = was.user.GetGroupIds()
+		former[was.known.key] = was.user
 	}
 	return former, nil
 }
 
-// regroup asks the directory for a user's groups once more.
+// lacksGroupFlag tells whether a group gives a flag that the user doesn't have.
+func (p *pass) lacksGroupFlag(u *proto.User) bool {
+	for i, rule := range p.cfg.Flags.rules() {
+		if rule != nil && rule.Group != "" && !flagOf(u, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// losesAll tells whether a user loses her last group, or a flag that a group gives.
+func (p *pass) losesAll(u, former *proto.User) bool {
+	for i, rule := range p.cfg.Flags.rules() {
+		if rule != nil && rule.Group != "" && flagOf(former, i) && !flagOf(u, i) {
+			return true
+		}
+	}
+	return p.cfg.Groups && len(former.GetGroupIds()) > 0 && len(u.GetGroupIds()) == 0
+}
+
+func flagOf(u *proto.User, i int) bool {
+	return [...]bool{u.GetActive(), u.GetStaff(), u.GetSuperuser()}[i]
+}
+
+// regroup asks the directory for a user's groups once more, and gives her what follows from them.
 func (p *pass) regroup(ctx context.Context, u *proto.User, r Record) error {
 	groups, err := p.session.GroupsOf(ctx, r)
 	if err != nil {
 		return err
 	}
-	var numbers []uint32
+	numbers, err := p.flagGroupsOf(ctx, r)
+	if err != nil {
+		return err
+	}
 	for _, g := range groups {
-		if n, ok := p.members.byDN[foldDN(g.DN)]; ok {
+		if n, ok := p.members.number(g.ID); ok {
 			numbers = append(numbers, n)
 		}
 	}
-	u.GroupIds = p.groupIDs(numbers)
+	numbers = p.members.closure(unique(append(numbers, p.members.of(r, p.cfg.Nested)...)), p.cfg.Nested)
+	if p.cfg.Groups {
+		u.GroupIds = p.groupIDs(numbers)
+	}
+	for i, rule := range p.cfg.Flags.rules() {
+		if rule == nil || rule.Group == "" {
+			continue
+		}
+		set := slices.Contains(numbers, p.flags[i])
+		*[...]**bool{&u.Active, &u.Staff, &u.Superuser}[i] = &set
+	}
 	return nil
+}
+
+// flagGroupsOf returns the numbers of the groups that give flags and name the user now. They are read again once a pass.
+func (p *pass) flagGroupsOf(ctx context.Context, r Record) ([]uint32, error) {
+	if p.again == nil {
+		again := newMemberships()
+		for i, rule := range p.cfg.Flags.rules() {
+			if rule == nil || rule.Group == "" {
+				continue
+			}
+			g, err := p.flagGroup(ctx, i, rule)
+			if err != nil {
+				return nil, err
+			}
+			again.group(rule.Group, g)
+		}
+		again.sort()
+		p.again = again
+	}
+	var numbers []uint32
+	for _, n := range p.again.of(r, false) {
+		for i, rule := range p.cfg.Flags.rules() {
+			if rule != nil && foldDN(rule.Group) == foldDN(p.again.ids[n]) {
+				numbers = append(numbers, p.flags[i])
+			}
+		}
+	}
+	return numbers, nil
 }
 
 // keepHeld gives a user back the groups whose removal is held.

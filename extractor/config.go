@@ -47,6 +47,17 @@ type Config struct {
 // Flags are the rules by which users get their flags. A nil rule says nothing: the flag stays absent.
 type Flags struct{ Active, Staff, Superuser *Flag }
 
+// The numbers of the flags in arrays.
+const (
+	flagActive = iota
+	flagStaff
+	flagSuperuser
+)
+
+var flagNames = [...]string{"active", "staff", "superuser"}
+
+func (f Flags) rules() [3]*Flag { return [3]*Flag{f.Active, f.Staff, f.Superuser} }
+
 // Flag is one rule: either Group, or Attribute with one of the others.
 type Flag struct {
 	Group     string   // DN: the members of this group have the flag. A group that doesn't exist aborts the pass

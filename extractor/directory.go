@@ -9,8 +9,9 @@ import (
 
 // Directory is where entries come from. extractor/ldap is one, extractor/ldif another.
 type Directory interface {
-	// Open connects to one server, which then serves the whole pass. pinned is the id attribute of the snapshots so far, ""
-	// for the first one: a directory whose configuration names no id attribute uses the pinned one, and only without one chooses.
+	// Open connects to one server, which then serves the whole pass. pinned is the id attribute of the snapshots so far, Username if
+	// they used none, "" for the first one: a directory whose configuration names no id attribute uses the pinned one, and
+	// only without one chooses.
 	Open(ctx context.Context, pinned string) (Session, error)
 }
 

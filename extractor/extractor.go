@@ -2,10 +2,13 @@ package extractor
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -46,10 +49,13 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	}
 	defer session.Close()
 
-	e.log.Begin(s.last)
 	p := e.newPass(s, session, e.log.Publish)
+	if err := p.sameID(); err != nil {
+		return nil, err
+	}
+	e.log.Begin(s.last)
 	p.out.streamID = e.log.StreamID()
-	p.sum.Full = opts.Full || s.full == 0 || s.lastTime.Sub(s.fullTime) >= e.cfg.FullEvery
+	p.sum.Full = opts.Full || s.full == 0 || e.fullIsDue(s)
 	if s.open != 0 {
 		p.out.snapshot = s.open
 		if err := p.abort(ctx, "the extractor ended in the middle of it"); err != nil {
@@ -78,6 +84,12 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	}
 	p.sum.Elapsed = e.cfg.Now().Sub(begun)
 	return p.sum, nil
+}
+
+// fullIsDue tells whether the last full snapshot is FullEvery ago, or nearly: a daily pass isn't to make one every second day because
+// it began a minute earlier. Nothing depends on it but how far back a reader must go, so the host's clock will do.
+func (e *Extractor) fullIsDue(s *state) bool {
+	return e.cfg.Now().Sub(s.fullTime) >= e.cfg.FullEvery-e.cfg.FullEvery/20
 }
 
 // failed closes the snapshot of a pass that failed as aborted, if it still may.
@@ -117,6 +129,9 @@ func (e *Extractor) Preview(ctx context.Context, full bool, fn func(proto.Event)
 		}
 		return 0, fn(ev)
 	})
+	if err := p.sameID(); err != nil {
+		return nil, err
+	}
 	p.sum.Full = full
 	if err := p.read(ctx); err != nil {
 		return nil, err
@@ -125,12 +140,22 @@ func (e *Extractor) Preview(ctx context.Context, full bool, fn func(proto.Event)
 	return p.sum, nil
 }
 
-// pinned is the id attribute that the snapshots so far used; "" if there is none to keep to.
+// pinned is the id attribute that the snapshots so far used, Username if they used none; "" if there is nothing to keep to.
 func (s *state) pinned() string {
-	if id := s.question.GetIdAttribute(); id != Username {
-		return id
+	if s.known() == 0 {
+		return ""
 	}
-	return ""
+	return s.question.GetIdAttribute()
+}
+
+// sameID refuses a pass in which everybody would get another id: those known so far would all be missing.
+func (p *pass) sameID() error {
+	was, is := p.state.pinned(), p.question.GetIdAttribute()
+	if was == "" || strings.EqualFold(was, is) {
+		return nil
+	}
+	return fault.New(fault.Usage, fmt.Sprintf("set the source's id to %s again (LDAP_SYNC_ID_ATTRIBUTE), or leave it out", was),
+		"source %s: entries were told by their %s so far and would be by their %s now: everybody would be somebody else", p.cfg.Source, was, is)
 }
 
 func (e *Extractor) newPass(s *state, session Session, send func(context.Context, proto.Event) (uint64, error)) *pass {
@@ -141,7 +166,7 @@ func (e *Extractor) newPass(s *state, session Session, send func(context.Context
 	}
 	return &pass{
 		cfg: e.cfg, log: e.log, state: s, session: session, question: question,
-		out:     outlet{cfg: e.cfg, send: send},
+		out:     outlet{cfg: e.cfg, send: send, pass: rand.Text()[:8]},
 		members: newMemberships(),
 		spools:  map[proto.Kind]*spool{proto.KindUser: e.newSpool(), proto.KindGroup: e.newSpool()},
 		sum:     &Summary{Server: info.Server},

@@ -18,12 +18,14 @@ type state struct {
 	full     uint64          // sequence of the start of the last committed full snapshot; 0 if there is none
 	fullTime time.Time       // when it was committed
 	last     uint64          // the last sequence of the stream
-	lastTime time.Time       // and its time
 }
 
 func newState() *state {
 	return &state{kinds: map[proto.Kind]*baseline{proto.KindUser: {}, proto.KindGroup: {}}}
 }
+
+// known counts the entries that the stream has.
+func (s *state) known() int { return s.kinds[proto.KindUser].live + s.kinds[proto.KindGroup].live }
 
 // fold reads the stream from the last committed full snapshot on. All entry events count, in the order of their sequences,
 // whatever became of their snapshots.
@@ -45,7 +47,6 @@ func fold(ctx context.Context, log Log) (*state, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.lastTime = e.Time
 		if err := s.take(e); err != nil {
 			return nil, err
 		}

@@ -6,8 +6,7 @@ import (
 	"ldapsync/proto"
 )
 
-// Judge decides whether removals go ahead. It is asked once a pass and kind, before the second look with the candidates and after
-// it with what was confirmed.
+// Judge decides whether removals go ahead. It is asked once a pass and kind, with what the second look has confirmed.
 type Judge interface {
 	// Removals returns "" to let them happen, or the reason why they are held.
 	Removals(Removals) string
@@ -21,12 +20,9 @@ type Removals struct {
 	Read    int // entries that the listing had, skipped ones included
 	// WithoutID counts the entries of the listing that lack the id attribute: they may be any of those missing.
 	WithoutID int
-	// IDChanged tells that the id attribute isn't the one of the snapshots before.
-	IDChanged bool
 }
 
-// NotEmpty is the judge that lets removals happen unless the answer can't be trusted at all: it is empty, it has entries without
-// an id, or the ids come from another attribute than before.
+// NotEmpty is the judge that lets removals happen unless the answer can't be trusted at all: it is empty, or has entries without an id.
 type NotEmpty struct{}
 
 // Removals implements Judge.
@@ -38,8 +34,6 @@ func (NotEmpty) Removals(r Removals) string {
 		return fmt.Sprintf("the directory lists no %ss, where there were %d", r.Kind, r.Known)
 	case r.WithoutID > 0:
 		return fmt.Sprintf("%d entries have no id attribute, so nobody can be told missing", r.WithoutID)
-	case r.IDChanged:
-		return "the id attribute isn't the one of the snapshots before"
 	}
 	return ""
 }

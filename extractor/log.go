@@ -23,7 +23,7 @@ type Log interface {
 
 	// Begin starts writing behind sequence last: the first publish is refused (proto.ErrRival) if the stream has moved on since.
 	Begin(last uint64)
-	// Publish hands over one event; Type, ID, ContentType and Data are set. It is pipelined: it returns, with the sequence that the
+	// Publish hands over one event; Type, ContentType, Data and an ID that no other writer ever uses are set. It is pipelined: it returns, with the sequence that the
 	// event will have, before the stream has stored it. An error, here or from Flush, is final until the next Begin.
 	// proto.ErrRival: another writer was there.
 	Publish(ctx context.Context, e proto.Event) (sequence uint64, err error)

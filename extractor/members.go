@@ -15,6 +15,7 @@ type memberships struct {
 	ids     []string          // of the groups, by number
 	dns     []string          // folded, by number; for nested groups
 	byDN    map[string]uint32 // number of a group by its folded DN; for memberOf
+	byID    map[string]uint32 // and by its id; made when it is asked for
 }
 
 type membership struct {
@@ -88,7 +89,11 @@ func (m *memberships) of(r Record, nested bool) []uint32 {
 			groups = append(groups, n)
 		}
 	}
-	groups = unique(groups)
+	return m.closure(unique(groups), nested)
+}
+
+// closure adds, with nested, the groups that these groups are members of.
+func (m *memberships) closure(groups []uint32, nested bool) []uint32 {
 	if !nested || len(groups) == 0 {
 		return groups
 	}
@@ -106,6 +111,18 @@ func (m *memberships) of(r Record, nested bool) []uint32 {
 		groups = append(groups, n)
 	}
 	return unique(groups)
+}
+
+// number returns the number of the group with this id.
+func (m *memberships) number(id string) (uint32, bool) {
+	if m.byID == nil {
+		m.byID = make(map[string]uint32, len(m.ids))
+		for n, id := range m.ids {
+			m.byID[id] = uint32(n)
+		}
+	}
+	n, ok := m.byID[id]
+	return n, ok && id != ""
 }
 
 func (m *memberships) find(to []uint32, key [16]byte) []uint32 {

@@ -52,12 +52,10 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 }
 
 func (p *pass) removals(kind proto.Kind, missing int) Removals {
-	was := p.state.question
 	return Removals{
 		Kind: kind, Missing: missing,
 		Known: p.state.kinds[kind].live - int(p.sum.counts(kind).Added), Read: int(p.sum.counts(kind).Read),
 		WithoutID: p.noID[kind],
-		IDChanged: was != nil && was.GetIdAttribute() != p.question.GetIdAttribute(),
 	}
 }
 
@@ -138,13 +136,16 @@ func (p *pass) publishRetained(ctx context.Context) error {
 				retained = proto.Retained_RETAINED_MISSING
 			}
 			if kind == proto.KindUser {
-				err = p.out.user(ctx, was.known, was.user, was.known.digest, retained)
+				err = p.out.user(ctx, was.known, was.user, proto.DigestUser(was.user), retained)
 			} else {
-				err = p.out.group(ctx, was.known, was.group, was.known.digest, retained)
+				err = p.out.group(ctx, was.known, was.group, proto.DigestGroup(was.group), retained)
 			}
 			if err != nil {
 				return err
 			}
+		}
+		if err := p.out.flush(ctx); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ type outlet struct {
 	cfg       Config
 	streamID  string
 	snapshot  uint64
+	pass      string // random: no two passes have an event id in common, not even two of the same number
 	running   uint64
 	published uint64 // entries
 	send      func(context.Context, proto.Event) (uint64, error)
@@ -61,23 +62,34 @@ func (o *outlet) event(ctx context.Context, t proto.Type, m proto.Message) (uint
 	o.running++
 	return o.send(ctx, proto.Event{
 		Type:        t,
-		ID:          fmt.Sprintf("%s/%d/%d", o.streamID, o.snapshot, o.running),
+		ID:          fmt.Sprintf("%s/%d/%s.%d", o.streamID, o.snapshot, o.pass, o.running),
 		ContentType: o.cfg.ContentType,
 		Data:        data,
 	})
 }
 
-// fits tells whether an entry of this many bytes fits into a message: JSON is up to twice as long as protobuf, and more for binary.
-func (o *outlet) fits(size int) bool {
-	if o.cfg.ContentType == proto.ContentTypeJSON {
-		size *= 2
+// room is how many bytes of entries, as protobuf, one message takes: batchSize, unless the stream's messages are shorter. JSON is up to
+// twice as long for text without control characters.
+func (o *outlet) room() int {
+	return min(batchSize, o.limit()/2)
+}
+
+// limit is how long the entries of a message may be, encoded.
+func (o *outlet) limit() int { return o.cfg.MaxMessage - 4096 }
+
+// fits tells whether an entry fits into a message by itself. One that might not is measured as it will be encoded.
+func (o *outlet) fits(m proto.Message) bool {
+	size := proto.Size(m)
+	if o.cfg.ContentType == proto.ContentTypeProtobuf || 6*size < o.limit() {
+		return size < o.limit()
 	}
-	return size < o.cfg.MaxMessage-4096
+	data, err := proto.Marshal(o.cfg.ContentType, m)
+	return err == nil && len(data) < o.limit()
 }
 
 func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Digest, r proto.Retained) error {
 	size := proto.Size(u)
-	if o.users.size+size > batchSize && len(o.users.ids) > 0 {
+	if o.users.size+size > o.room() && len(o.users.ids) > 0 {
 		if err := o.flushUsers(ctx); err != nil {
 			return err
 		}
@@ -89,7 +101,7 @@ func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Dige
 
 func (o *outlet) group(ctx context.Context, k *known, g *proto.Group, d proto.Digest, r proto.Retained) error {
 	size := proto.Size(g)
-	if o.groups.size+size > batchSize && len(o.groups.ids) > 0 {
+	if o.groups.size+size > o.room() && len(o.groups.ids) > 0 {
 		if err := o.flushGroups(ctx); err != nil {
 			return err
 		}

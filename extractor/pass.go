@@ -20,7 +20,8 @@ type pass struct {
 	question *proto.Question
 	out      outlet
 	members  *memberships
-	flags    struct{ active, staff, superuser uint32 } // numbers of the groups that give them
+	flags    [3]uint32    // numbers of the groups that give them, where groups do
+	again    *memberships // those groups, read once more
 	spools   map[proto.Kind]*spool
 	gone     map[proto.Kind][]*known // whom the second look didn't find either
 	held     map[string]bool         // ids of the groups whose removal is held
@@ -65,27 +66,15 @@ func (p *pass) progress() {
 // readGroups lists the groups, publishes the new ones, and fills the table of memberships. The second look at missing groups
 // comes before the users, who are joined to whatever it finds.
 func (p *pass) readGroups(ctx context.Context) error {
-	for _, f := range []struct {
-		name string
-		rule *Flag
-		to   *uint32
-	}{
-		{"active", p.cfg.Flags.Active, &p.flags.active},
-		{"staff", p.cfg.Flags.Staff, &p.flags.staff},
-		{"superuser", p.cfg.Flags.Superuser, &p.flags.superuser},
-	} {
-		if f.rule == nil || f.rule.Group == "" {
+	for i, rule := range p.cfg.Flags.rules() {
+		if rule == nil || rule.Group == "" {
 			continue
 		}
-		r, err := p.session.Group(ctx, f.rule.Group)
-		if errors.Is(err, proto.ErrNotFound) {
-			return fault.New(fault.Directory, "check its DN, and that the bind account may read it: without it everybody would lose the flag",
-				"flags.%s: there is no group %s", f.name, f.rule.Group)
-		}
+		r, err := p.flagGroup(ctx, i, rule)
 		if err != nil {
-			return fmt.Errorf("flags.%s: group %s: %w", f.name, f.rule.Group, err)
+			return err
 		}
-		*f.to = p.members.group("", r)
+		p.flags[i] = p.members.group("", r)
 	}
 	if p.cfg.Groups {
 		for batch, err := range p.session.Groups(ctx) {
@@ -105,6 +94,19 @@ func (p *pass) readGroups(ctx context.Context) error {
 	}
 	p.members.sort()
 	return p.out.flushGroups(ctx)
+}
+
+// flagGroup reads the group that gives flag number i.
+func (p *pass) flagGroup(ctx context.Context, i int, rule *Flag) (Record, error) {
+	r, err := p.session.Group(ctx, rule.Group)
+	if errors.Is(err, proto.ErrNotFound) {
+		return r, fault.New(fault.Directory, "check its DN, and that the bind account may read it: without it everybody would lose the flag",
+			"flags.%s: there is no group %s", flagNames[i], rule.Group)
+	}
+	if err != nil {
+		return r, fmt.Errorf("flags.%s: group %s: %w", flagNames[i], rule.Group, err)
+	}
+	return r, nil
 }
 
 func (p *pass) readUsers(ctx context.Context) error {
@@ -142,8 +144,11 @@ func (p *pass) identify(kind proto.Kind, r *Record, names []string) (k *known, s
 	b := p.state.kinds[kind]
 	k = b.put(keyOf(r.ID))
 	switch {
+	case k.is(flagSeen) && !p.serverMakesIDs():
+		p.sum.counts(kind).Read++
+		return nil, "another entry has the same " + p.idName(names)
 	case k.is(flagSeen):
-		return nil, "" // it moved while the listing ran, or stands in two bases: the first one counts
+		return nil, "" // it moved while the listing ran: the first one counts
 	case r.Skip != "":
 		skip = r.Skip
 	case name == "":
@@ -155,6 +160,15 @@ func (p *pass) identify(kind proto.Kind, r *Record, names []string) (k *known, s
 		k.set(flagSkipped)
 	}
 	return k, skip
+}
+
+// serverMakesIDs tells whether the server itself sees to it that no two entries have one id.
+func (p *pass) serverMakesIDs() bool {
+	switch strings.ToLower(p.question.GetIdAttribute()) {
+	case "entryuuid", "objectguid", "nsuniqueid":
+		return true
+	}
+	return false
 }
 
 func (p *pass) idName(names []string) string {
@@ -208,7 +222,7 @@ func (p *pass) takeUser(ctx context.Context, r Record) error {
 // judge tells what becomes of an entry that was read: true means that it is published now.
 func (p *pass) judge(kind proto.Kind, k *known, d proto.Digest, r Record, m proto.Message) (publish bool, err error) {
 	c := p.sum.counts(kind)
-	if !p.out.fits(proto.Size(m)) {
+	if !p.out.fits(m) {
 		k.set(flagSkipped)
 		p.sum.skip(kind, r.DN, fmt.Sprintf("too large for a message: %d bytes", proto.Size(m)))
 		return false, nil
@@ -243,9 +257,9 @@ func (p *pass) user(r Record) *proto.User {
 	no := false
 	u := &proto.User{
 		Id: r.ID, Dn: r.DN, Attributes: attributes(r),
-		Active:        p.cfg.Flags.Active.of(r, groups, p.flags.active, nil),
-		Staff:         p.cfg.Flags.Staff.of(r, groups, p.flags.staff, &no),
-		Superuser:     p.cfg.Flags.Superuser.of(r, groups, p.flags.superuser, &no),
+		Active:        p.cfg.Flags.Active.of(r, groups, p.flags[flagActive], nil),
+		Staff:         p.cfg.Flags.Staff.of(r, groups, p.flags[flagStaff], &no),
+		Superuser:     p.cfg.Flags.Superuser.of(r, groups, p.flags[flagSuperuser], &no),
 		GroupsUnknown: !p.cfg.Groups,
 	}
 	if p.cfg.Groups {

@@ -7,6 +7,7 @@ import (
 
 	goldap "github.com/go-ldap/ldap/v3"
 
+	"ldapsync/extractor"
 	"ldapsync/internal/fault"
 )
 
@@ -80,6 +81,9 @@ func describe(root entry) server {
 // chooseID decides which attribute gives the ids: the configured one, the one of the snapshots so far, the one that this kind of
 // server is known for, or the first that the base has. "" if there is none.
 func (s *Session) chooseID(ctx context.Context, pinned string) (string, error) {
+	if s.cfg.IDAttribute == "" && pinned == extractor.Username {
+		return "", nil // whatever the server may offer now: another id would make everybody somebody else
+	}
 	for _, known := range []string{s.cfg.IDAttribute, pinned, s.server.idAttribute} {
 		if known != "" {
 			return known, nil
