@@ -44,6 +44,8 @@ func TestRefusals(t *testing.T) {
 		{"wrong scheme", "sources: {a: {uri: http://h, base: dc=a}}\n", nil, `ldapsync.yaml:1: sources.a.uri: "http://h" is neither ldap, ldaps nor ldapi`, "ldaps://host"},
 		{"password in URI", "sources: {a: {uri: 'ldap://u:hush@h', base: dc=a}}\n", nil, "ldapsync.yaml:1: sources.a.uri: an LDAP URI carries no account", "bind"},
 		{"URI with base", "sources: {a: {uri: 'ldap://h/dc=a', base: dc=a}}\n", nil, `ldapsync.yaml:1: sources.a.uri: "ldap://h/dc=a" says more than a server`, "base:"},
+		{"socket as path", "sources: {a: {uri: 'ldapi:///run/ldapi', base: dc=a}}\n", nil, `ldapsync.yaml:1: sources.a.uri: "ldapi:///run/ldapi" doesn't name a socket`, "percent-encode"},
+		{"StartTLS and ldapi", "sources: {a: {uri: 'ldapi://%2Frun%2Fldapi', base: dc=a, starttls: true}}\n", nil, "ldapsync.yaml:1: sources.a.starttls: ldapi://%2Frun%2Fldapi doesn't go with StartTLS", "leave starttls out"},
 		{"StartTLS and ldaps", "sources: {a: {uri: ldaps://h, base: dc=a, starttls: true}}\n", nil, "ldapsync.yaml:1: sources.a.starttls: ldaps://h doesn't go with StartTLS", "leave starttls out"},
 		{"bad base", "sources: {a: {uri: ldap://h, base: nonsense}}\n", nil, `ldapsync.yaml:1: sources.a.base: "nonsense" isn't a DN`, "OU=Users"},
 		{"bad filter", src(`, users: {filter: "(cn=x"}`), nil, "ldapsync.yaml:1: sources.a.users.filter: not an LDAP filter: unexpected end of filter", "ldapsearch"},

@@ -100,7 +100,10 @@ func filterError(err error) string {
 }
 
 func (c *Config) validateURI(path, uri string, startTLS bool) error {
-	const hint = "ldap://host:389, ldaps://host:636 or ldapi:///path"
+	const hint = "ldap://host:389, ldaps://host:636 or ldapi://%2Fvar%2Frun%2Fslapd%2Fldapi"
+	if len(uri) > 8 && strings.EqualFold(uri[:8], "ldapi://") {
+		return c.validateSocket(path, uri, startTLS)
+	}
 	u, err := url.Parse(uri)
 	if err != nil {
 		return c.refuse(path, hint, "%q isn't a URI", uri)
@@ -116,12 +119,24 @@ func (c *Config) validateURI(path, uri string, startTLS bool) error {
 		if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 			return c.refuse(path, "write the base under base: and the filter under users.filter", "%q says more than a server", uri)
 		}
-	case "ldapi":
 	default:
 		return c.refuse(path, hint, "%q is neither ldap, ldaps nor ldapi", uri)
 	}
 	if startTLS && u.Scheme != "ldap" {
 		return c.refuse(strings.TrimSuffix(path, ".uri")+".starttls", "leave starttls out, or write ldap://", "%s doesn't go with StartTLS", uri)
+	}
+	return nil
+}
+
+// validateSocket validates an ldapi URI: the path of a socket stands in the place of the host, which isn't a URL to the standard library.
+func (c *Config) validateSocket(path, uri string, startTLS bool) error {
+	const hint = "percent-encode the socket's path: ldapi://%2Fvar%2Frun%2Fslapd%2Fldapi; ldapi:/// is OpenLDAP's own"
+	socket, rest, _ := strings.Cut(uri[len("ldapi://"):], "/")
+	if name, err := url.PathUnescape(socket); err != nil || rest != "" || name != "" && !strings.HasPrefix(name, "/") {
+		return c.refuse(path, hint, "%q doesn't name a socket", uri)
+	}
+	if startTLS {
+		return c.refuse(strings.TrimSuffix(path, ".uri")+".starttls", "leave starttls out", "%s doesn't go with StartTLS", uri)
 	}
 	return nil
 }
