@@ -23,7 +23,7 @@ func encodeMessage(id int64, op *ber.Packet, controls ...goldap.Control) []byte 
 	return m.Bytes()
 }
 
-// request begins an operation of its own.
+// operation is the protocolOp of a request.
 func operation(tag ber.Tag, children ...*ber.Packet) *ber.Packet {
 	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, tag, nil, "Request")
 	for _, child := range children {

@@ -17,7 +17,7 @@ func TestAnswerThatBreaksTheRules(t *testing.T) {
 	raw := func(b string) func(*fakeConn, request) {
 		return func(c *fakeConn, _ request) { _, _ = c.Write([]byte(b)) }
 	}
-	// op sends an operation in answer to r; %d can't stand in bytes, so the id is the encoder's.
+	// op answers with an operation that is written byte for byte.
 	op := func(b string, rest ...string) func(*fakeConn, request) {
 		return func(c *fakeConn, r request) {
 			body := string(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, r.id, "").Bytes()) + b + strings.Join(rest, "")

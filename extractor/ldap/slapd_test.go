@@ -63,7 +63,7 @@ func (c *company) config() ldap.Config {
 	return cfg
 }
 
-func open(t *testing.T, cfg ldap.Config) extractor.Session {
+func open(t testing.TB, cfg ldap.Config) extractor.Session {
 	t.Helper()
 	s, err := tryOpen(t, cfg)
 	if err != nil {
@@ -72,7 +72,7 @@ func open(t *testing.T, cfg ldap.Config) extractor.Session {
 	return s
 }
 
-func tryOpen(t *testing.T, cfg ldap.Config) (extractor.Session, error) {
+func tryOpen(t testing.TB, cfg ldap.Config) (extractor.Session, error) {
 	t.Helper()
 	d, err := ldap.New(cfg)
 	if err != nil {
