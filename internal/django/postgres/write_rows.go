@@ -3,8 +3,10 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,10 +159,50 @@ func omitted(of *table, c *applier.Change, now time.Time) string {
 }
 
 func (t *tx) createSet(ctx context.Context, of *table, changes []*applier.Change, now time.Time) error {
+	if err := t.rehearse(ctx, of, changes, now); err != nil {
+		return err
+	}
 	pks, err := t.newKeys(ctx, of, len(changes))
+	if err == nil {
+		err = t.insert(ctx, of, changes, pks, now)
+	}
 	if err != nil {
 		return err
 	}
+	for i, c := range changes {
+		c.PK = pks[i]
+		if c.Link != nil {
+			c.Link.PK = pks[i]
+		}
+	}
+	return nil
+}
+
+var errRehearsed = errors.New("rehearsed")
+
+// rehearse makes the rows under keys that aren't the sequence's, and undoes that: an entry that the database has refused, and refuses again
+// with every pass, must not take an id each time.
+func (t *tx) rehearse(ctx context.Context, of *table, changes []*applier.Change, now time.Time) error {
+	if of.nextKey == "" || !slices.ContainsFunc(changes, func(c *applier.Change) bool { return c.DropLetter }) {
+		return nil
+	}
+	pks := make([]string, len(changes))
+	for i := range pks {
+		pks[i] = strconv.Itoa(math.MaxInt32 - i)
+	}
+	err := t.Savepoint(ctx, func() error {
+		if err := t.insert(ctx, of, changes, pks, now); err != nil {
+			return err
+		}
+		return errRehearsed
+	})
+	if errors.Is(err, errRehearsed) {
+		return nil
+	}
+	return err
+}
+
+func (t *tx) insert(ctx context.Context, of *table, changes []*applier.Change, pks []string, now time.Time) error {
 	insert := insertion{columns: []string{of.key}, values: []string{"v.pk"}, aliases: []string{"pk"}, arrays: []string{of.keyArray(1)}, args: []any{of.keys(pks)}}
 	for i, column := range of.Columns {
 		a := newArray(column, len(changes))
@@ -190,16 +232,8 @@ func (t *tx) createSet(ctx context.Context, of *table, changes []*applier.Change
 		}
 		insert.add(a)
 	}
-	if _, err := t.tx.Exec(ctx, insert.statement(of), insert.args...); err != nil {
-		return err
-	}
-	for i, c := range changes {
-		c.PK = pks[i]
-		if c.Link != nil {
-			c.Link.PK = pks[i]
-		}
-	}
-	return nil
+	_, err := t.tx.Exec(ctx, insert.statement(of), insert.args...)
+	return err
 }
 
 // insertion is an INSERT … SELECT from arrays.
