@@ -65,8 +65,7 @@ func (d *Directory) encrypt(ctx context.Context, a address, w *wire) (net.Conn, 
 // startTLS asks for TLS (RFC 4511, 4.14). Not a byte beyond the answer is read: nothing of what the server says in plain text after it can be
 // taken for an answer within TLS.
 func startTLS(ctx context.Context, a address, w *wire) error {
-	c := newConnection(a, w, w)
-	c.in = unbuffered{w}
+	c := &connection{address: a, wire: w, conn: w, in: unbuffered{w}}
 	return c.ask(ctx, startTLSRequest(), tagExtendedResponse)
 }
 

@@ -12,7 +12,16 @@
 // Not promised: a consistent moment. A paged search isn't a snapshot; whoever moves while it runs may be listed twice or
 // not at all, so that the caller has to look for the missing once more (Session.Lookup).
 //
-// go-ldap does the encoding. Each page is one Search with a new request, since SearchAsync reports a closed connection as a
-// complete answer, and a request that is used twice keeps its old controls; time-outs and cancellation close the socket below it, since
-// its own drop answers in silence.
+// The connection is our own: go-ldap takes 26 to 40 µs and 303 allocations an entry, and reports a connection that was closed between two
+// pages as a complete answer. Here one request is under way at a time. What answers it is read into one text a chunk (half a MiB, or one
+// message if that is larger), and names, DNs and values are parts of that text: an entry costs less than 1 µs and a quarter of an allocation.
+// A page's successor is asked for as soon as the page's result is read, and one goroutine (ahead) receives and decodes it while the
+// caller works. Whoever needs the connection meanwhile (Lookup, Group, the ranges of an attribute) first receives into memory what is on its way.
+//
+// Whatever breaks the protocol ends the connection: a message with another id, an operation that is no answer, an indefinite length, a length
+// that reaches beyond what holds it, a message above 256 MiB. Memory is taken as bytes arrive, never for a length that is only claimed.
+// Time-outs and cancellation close the socket, for what was in flight can't be told from what comes next; time that the caller takes isn't
+// the server's silence. What RFC 4511 lets later versions add is skipped, like references and intermediate responses.
+//
+// go-ldap stays for filters, DNs, the encoding of controls and the error of a result; the tests hold requests and entries equal to its own.
 package ldap

@@ -48,7 +48,7 @@ func (d *decoder) entry(in string) (entry, error) {
 		list, err = d.attribute(list)
 	}
 	if err != nil {
-		return entry{}, fmt.Errorf("entry %q: %w", dn, err)
+		return entry{}, fmt.Errorf("entry %.200q: %w", dn, err)
 	}
 	return entry{dn, d.attributes}, nil
 }
