@@ -1,6 +1,7 @@
 package extractor
 
 import (
+	"strings"
 	"time"
 
 	"ldapsync/proto"
@@ -58,7 +59,7 @@ const keepSkipped = 100
 func (s *Summary) skip(k proto.Kind, dn, reason string) {
 	s.counts(k).Skipped++
 	if len(s.Skipped) < keepSkipped {
-		s.Skipped = append(s.Skipped, Skip{Kind: k, DN: dn, Reason: reason})
+		s.Skipped = append(s.Skipped, Skip{Kind: k, DN: strings.Clone(dn), Reason: reason})
 	}
 }
 

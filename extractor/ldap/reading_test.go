@@ -159,6 +159,41 @@ func TestLargeGroup(t *testing.T) {
 	}
 }
 
+// TestGroupsDontKeepTheirMembers: whoever keeps names and attributes of 100 groups of 1 MB each keeps little.
+func TestGroupsDontKeepTheirMembers(t *testing.T) {
+	f := newFake(t)
+	all := make([]string, 20_000)
+	for i := range all {
+		all[i] = fmt.Sprintf("uid=user%06d,ou=people,dc=example,dc=org", i)
+	}
+	f.search = func(c *fakeConn, r request) {
+		one := &recorder{Conn: c.Conn}
+		(&fakeConn{one}).entry(r, "cn=all,dc=example,dc=org", attributes{"cn": {"all"}, "entryUUID": {"1"}, "member": all})
+		for range 100 {
+			_, _ = c.Write(one.Bytes())
+		}
+		c.page(r, "")
+	}
+	var kept []extractor.Record
+	for records, err := range open(t, f.config()).Groups(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			if len(r.Members) != len(all) {
+				t.Fatalf("%d members", len(r.Members))
+			}
+			kept = append(kept, extractor.Record{ID: r.ID, DN: r.DN, Attributes: r.Attributes})
+		}
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	if runtime.ReadMemStats(&m); len(kept) != 100 || m.HeapAlloc > 24<<20 {
+		t.Errorf("%d MiB for %d groups", m.HeapAlloc>>20, len(kept))
+	}
+	runtime.KeepAlive(kept)
+}
+
 // TestRangesWithinAPagedListing: the rest of a group's members is asked for while the next page is on its way.
 func TestRangesWithinAPagedListing(t *testing.T) {
 	const pages, members = 5, 4000

@@ -121,6 +121,19 @@ func (p *picker) record(r *extractor.Record, dn string) {
 	r.GroupToken = first(p.values(p.v.groupToken))
 	r.MemberUIDs = p.join(p.v.memberUIDs)
 	r.Members = withoutUniqueIDs(p.join(p.v.members))
+	p.separate(r)
+}
+
+// separate copies what is handed on of a group, so that a group in a batch to publish doesn't keep the text with all its members.
+func (p *picker) separate(r *extractor.Record) {
+	r.ID, r.DN = strings.Clone(r.ID), strings.Clone(r.DN)
+	for i, a := range r.Attributes {
+		values := make([]string, len(a.Values))
+		for j, v := range a.Values {
+			values[j] = strings.Clone(v)
+		}
+		r.Attributes[i].Values = values
+	}
 }
 
 // attributeBlock is how many attributes get room at once.
