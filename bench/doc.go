@@ -9,5 +9,5 @@
 // ("100000 1000000"), TMPDIR for the servers' data, and BENCH_PROFILE, a directory for profiles of
 // CPU, allocations and SQL statements: then the stages run inside this program and nothing is written here.
 //
-// Everything it starts ends with it, even when it is killed.
+// Everything it starts ends with it, even when it is killed; then only its directory in TMPDIR is left.
 package main

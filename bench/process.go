@@ -28,6 +28,7 @@ type sample struct {
 func (b *bench) measure(cmd *exec.Cmd, out io.Writer) (sample, error) {
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	slapd, postgres := b.slapd.cpu(), b.postgres.cpu()
 	begun := time.Now()
 	err := cmd.Run()
