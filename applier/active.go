@@ -11,14 +11,14 @@ type activity struct {
 	written *bool // the link's ActiveWritten from now on
 }
 
-// decide returns it. l is the link so far (zero for a new or adopted account), returning tells that its entry was gone, isActive
-// that the row is active.
-func decide(u *proto.User, l Link, returning, isActive bool) activity {
+// decide returns it. l is the link so far (zero for a new or adopted account), isActive tells that the row is active. A link that
+// says who deactivated the account is that of somebody who was gone and returns.
+func decide(u *proto.User, l Link, isActive bool) activity {
 	yes, no := true, false
-	ours := returning && l.DeactivatedBy == "sync" || l.ActiveWritten != nil && !*l.ActiveWritten
+	ours := l.DeactivatedBy == "sync" || l.ActiveWritten != nil && !*l.ActiveWritten
 	switch {
 	case u == nil || u.Active == nil:
-		if returning && l.DeactivatedBy == "sync" && !isActive {
+		if l.DeactivatedBy == "sync" && !isActive {
 			return activity{true, l.ActiveWritten}
 		}
 		return activity{Keep{}, l.ActiveWritten}

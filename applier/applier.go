@@ -3,7 +3,6 @@ package applier
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -177,6 +176,11 @@ func (a *Applier) commit(ctx context.Context, prev *Checkpoint, next Checkpoint,
 			if err := tx.Advance(ctx, prev, next); err != nil {
 				return err
 			}
+			if prev != nil && prev.StreamID != next.StreamID {
+				if err := a.forgetLetters(ctx, tx); err != nil {
+					return err
+				}
+			}
 			d, err = a.write(ctx, tx, runs, atEnd)
 			return err
 		})
@@ -239,6 +243,7 @@ type follower struct {
 	last       uint64  // sequence of the last event taken
 	buffer     batches // events that are taken and not yet applied
 	ended      bool    // a snapshot ended since the letters were last tried
+	full       bool    // a full one
 }
 
 // take adds an event, and applies what has come together when that is much, or when nothing more waits.
@@ -249,11 +254,17 @@ func (f *follower) take(ctx context.Context, e proto.Event) error {
 		if err := f.buffer.event(e); err != nil {
 			return err
 		}
-		if f.buffer.n < f.cfg.BatchEntries && e.Pending > 0 {
+		if !f.buffer.full(f.cfg.BatchEntries) && e.Pending > 0 {
 			return nil
 		}
 	case e.Type == proto.TypeSnapshotCommitted || e.Type == proto.TypeSnapshotAborted:
-		f.ended = true
+		var m proto.SnapshotCommitted
+		if e.Type == proto.TypeSnapshotCommitted {
+			if err := proto.Unmarshal(e, &m); err != nil {
+				return err
+			}
+		}
+		f.ended, f.full = true, f.full || m.GetFull()
 	default:
 		if e.Pending > 0 {
 			return nil
@@ -263,10 +274,10 @@ func (f *follower) take(ctx context.Context, e proto.Event) error {
 		return err
 	}
 	if f.ended && e.Pending == 0 {
-		f.ended = false
-		if err := f.tryLetters(ctx); err != nil {
+		if err := f.tryLetters(ctx, f.full); err != nil {
 			return err
 		}
+		f.ended, f.full = false, false
 	}
 	f.reached(e.Sequence)
 	return nil
@@ -283,64 +294,4 @@ func (f *follower) apply(ctx context.Context, e proto.Event) error {
 	}
 	f.checkpoint, f.buffer = &next, batches{}
 	return nil
-}
-
-// tryLetters tries all parked and dead entries again, at the end of a snapshot. Where nothing comes of it nothing is written.
-func (f *follower) tryLetters(ctx context.Context) error {
-	f.store.Refresh()
-	if f.checkpoint == nil {
-		return nil
-	}
-	for _, kind := range []proto.Kind{proto.KindGroup, proto.KindUser} {
-		s := f.cfg.settings(kind)
-		s.atEnd = true
-		if s.mapping == nil {
-			continue
-		}
-		var items []item
-		writes := false
-		err := f.retry(ctx, func() error {
-			return f.store.View(ctx, func(r Reader) (err error) {
-				items, writes, err = f.letters(ctx, r, s)
-				return err
-			})
-		})
-		if err != nil {
-			return err
-		}
-		if !writes {
-			continue
-		}
-		if err := f.commit(ctx, f.checkpoint, *f.checkpoint, []batch{{kind, items}}, true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// letters returns the entries of all letters of a kind, and whether a plan for them writes anything.
-func (a *Applier) letters(ctx context.Context, r Reader, s settings) ([]item, bool, error) {
-	letters, err := r.Letters(ctx, LetterQuery{Source: s.source, Kind: s.kind, All: true})
-	if err != nil {
-		return nil, false, err
-	}
-	var items []item
-	for _, l := range letters {
-		it, err := fromLetter(l)
-		if err != nil {
-			return nil, false, fmt.Errorf("letter %s: %w", l.ID, err)
-		}
-		items = append(items, it)
-	}
-	all, f, err := gather(ctx, r, s, items, false)
-	if err != nil {
-		return nil, false, err
-	}
-	changes, err := plan(s, f, all)
-	for _, c := range changes {
-		if c.writes() {
-			return items, true, err
-		}
-	}
-	return items, false, err
 }

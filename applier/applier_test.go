@@ -171,10 +171,13 @@ func TestRule5OneBadEntryStopsNobody(t *testing.T) {
 	if n := len(e.over.rows[proto.KindUser]); n != 98 {
 		t.Errorf("%d rows", n)
 	}
-	e.wantLetters("id-u17 parked=false email: 21 characters, at most 20 fit", "id-u42 parked=false refused")
+	e.wantLetters("id-u17 parked=false email: 21 characters, at most 20 fit", "id-u42 parked=false the database refuses it: refused")
 	e.bad = ""
 	e.upsert("u17 mail=ok")
 	e.commitSnapshot()
+	e.mustApply()
+	e.wantLetters("id-u42 parked=false the database refuses it: refused") // a delta doesn't try what may cost an id
+	e.publish(proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{FullSequence: 1, Full: true})
 	e.mustApply()
 	e.wantLetters()
 	if n := len(e.over.rows[proto.KindUser]); n != 100 {
@@ -186,27 +189,26 @@ func TestActive(t *testing.T) {
 	const by, nobody = "sync", ""
 	yes, no := true, false
 	for _, c := range []struct {
-		name      string
-		rule      *bool
-		written   *bool
-		by        string
-		returning bool
-		is        bool
-		want      any
+		name    string
+		rule    *bool
+		written *bool
+		by      string
+		is      bool
+		want    any
 	}{
-		{"no rule", nil, nil, nobody, false, true, Keep{}},
-		{"no rule, a person deactivated", nil, nil, nobody, false, false, Keep{}},
-		{"returns, sync deactivated", nil, nil, by, true, false, true},
-		{"returns, a person deactivated", nil, nil, "other", true, false, Keep{}},
-		{"returns disabled", &no, nil, by, true, false, Keep{}},
-		{"returns enabled", &yes, nil, by, true, false, true},
-		{"disabled", &no, nil, nobody, false, true, false},
-		{"enabled again", &yes, &no, nobody, false, false, true},
-		{"a person deactivated", &yes, &yes, nobody, false, false, Keep{}},
-		{"a person deactivated before sync came", &yes, nil, nobody, false, false, Keep{}},
+		{"no rule", nil, nil, nobody, true, Keep{}},
+		{"no rule, a person deactivated", nil, nil, nobody, false, Keep{}},
+		{"returns, sync deactivated", nil, nil, by, false, true},
+		{"returns, a person deactivated", nil, nil, "other", false, Keep{}},
+		{"returns disabled", &no, nil, by, false, Keep{}},
+		{"returns enabled", &yes, nil, by, false, true},
+		{"disabled", &no, nil, nobody, true, false},
+		{"enabled again", &yes, &no, nobody, false, true},
+		{"a person deactivated", &yes, &yes, nobody, false, Keep{}},
+		{"a person deactivated before sync came", &yes, nil, nobody, false, Keep{}},
 	} {
 		u := &proto.User{Active: c.rule}
-		got := decide(u, Link{ActiveWritten: c.written, DeactivatedBy: c.by}, c.returning, c.is)
+		got := decide(u, Link{ActiveWritten: c.written, DeactivatedBy: c.by}, c.is)
 		if got.value != c.want {
 			t.Errorf("%s: %v, wanted %v", c.name, got.value, c.want)
 		}

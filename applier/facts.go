@@ -15,8 +15,10 @@ type settings struct {
 	hash        string // of the mapping and the other settings that an entry's rows depend on
 	adopt       Adoption
 	memberships bool
-	deleteRows  bool // of groups that are gone and that sync created
-	atEnd       bool // of a snapshot: what is still parked becomes a dead letter
+	deleteRows  bool   // of groups that are gone and that sync created
+	atEnd       bool   // of a snapshot: what is still parked becomes a dead letter
+	refused     string // why the database refused the batch's only entry: it becomes a dead letter
+	bare        bool   // even the flags and memberships of the refused entry
 }
 
 // facts are what the database says about the entries of a batch.

@@ -35,6 +35,7 @@ type batches struct {
 	runs  []batch
 	place map[string]int // of an id in the last run
 	n     int
+	bytes int // of the events, encoded
 }
 
 func (b *batches) add(kind proto.Kind, it item) {
@@ -52,8 +53,15 @@ func (b *batches) add(kind proto.Kind, it item) {
 	run.items = append(run.items, it)
 }
 
+// batchBytes bounds a batch of large entries.
+const batchBytes = 16 << 20
+
+// full tells whether a batch has come together.
+func (b *batches) full(entries int) bool { return b.n >= entries || b.bytes >= batchBytes }
+
 // event adds the entries of one event.
 func (b *batches) event(e proto.Event) error {
+	b.bytes += len(e.Data)
 	switch e.Type {
 	case proto.TypeUserUpserted:
 		var m proto.UserUpserted

@@ -115,6 +115,23 @@ func (m *Mapping) Values(e entry) ([]any, error) {
 	return values, nil
 }
 
+// flags maps an entry's staff and superuser flags, and keeps all other columns.
+func (m *Mapping) flags(e entry) []any {
+	values := make([]any, len(m.columns))
+	for i, f := range m.fields {
+		values[i] = Keep{}
+		if f == nil || f.Flag == "" || i == m.active {
+			continue
+		}
+		if v, err := f.value(e); err == nil && v != (Keep{}) {
+			if v, err = m.table.Convert(f.Column, v); err == nil {
+				values[i] = v
+			}
+		}
+	}
+	return values
+}
+
 // value returns a string, a bool, nil or Keep.
 func (f *Field) value(e entry) (any, error) {
 	if f.Flag != "" {

@@ -54,8 +54,11 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 	claims := map[string]item{} // by folded name
 	for _, it := range items {
 		m, row, has := f.own(it)
-		if m.err != nil {
-			seats[it.id] = seat{action: Skip, reason: m.err.Error()}
+		if m.err != nil || s.refused != "" {
+			seats[it.id] = seat{action: Skip, reason: s.refused}
+			if s.refused == "" {
+				seats[it.id] = seat{action: Skip, reason: m.err.Error()}
+			}
 			continue
 		}
 		var st seat
@@ -132,7 +135,7 @@ func takeOver(s settings, f *facts, want string, holder Row, gone map[string]boo
 		switch {
 		case l.Source != s.source:
 			return seat{action: Skip, reason: fmt.Sprintf("%q belongs to source %s", want, l.Source)}
-		case l.State == Present && !gone[holder.PK]:
+		case f.comesBack(l.ID) || l.State == Present && !gone[holder.PK]:
 			return seat{action: Park, reason: f.heldBy(want, holder)}
 		}
 		st.action, st.former = Relink, &l
@@ -146,11 +149,20 @@ func takeOver(s settings, f *facts, want string, holder Row, gone map[string]boo
 	return st
 }
 
+// comesBack tells whether the batch itself brings the entry that a row belongs to.
+func (f *facts) comesBack(id string) bool {
+	_, ok := f.values[id]
+	return ok
+}
+
+// heldBy says who has the name. The account of somebody who is gone keeps its name as long as it is there: only an entry without
+// an account of its own gets it as a whole.
 func (f *facts) heldBy(want string, holder Row) string {
 	for _, l := range f.owners[holder.PK] {
 		if l.State == Present {
 			return fmt.Sprintf("%q is taken by %s", want, l.DN)
 		}
+		return fmt.Sprintf("%q is still the name of %s, who is gone: rename or delete that row (id %s)", want, l.DN, holder.PK)
 	}
 	return fmt.Sprintf("%q is taken by another account (id %s)", want, holder.PK)
 }

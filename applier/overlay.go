@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"ldapsync/proto"
 )
@@ -17,6 +18,8 @@ type overlay struct {
 	byName  map[proto.Kind]map[string]map[string]bool // folded name → primary keys of rows in rows
 	joined  map[string]map[string]bool                // user → group → is a member
 	letters map[proto.Kind]map[string]*Letter         // nil: dropped
+
+	noSuperuser map[string]bool // primary keys of those who are no active superusers any more
 }
 
 func newOverlay(r Reader) *overlay {
@@ -24,7 +27,7 @@ func newOverlay(r Reader) *overlay {
 		Reader: r,
 		links:  map[proto.Kind]map[string]Link{}, owned: map[proto.Kind]map[string]map[string]bool{}, rows: map[proto.Kind]map[string]Row{},
 		byName: map[proto.Kind]map[string]map[string]bool{}, joined: map[string]map[string]bool{},
-		letters: map[proto.Kind]map[string]*Letter{},
+		letters: map[proto.Kind]map[string]*Letter{}, noSuperuser: map[string]bool{},
 	}
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		o.links[kind], o.rows[kind] = map[string]Link{}, map[string]Row{}
@@ -56,12 +59,14 @@ func (o *overlay) absorb(kind proto.Kind, changes []Change) {
 		if c.Values == nil {
 			continue
 		}
-		row := Row{PK: c.PK, Name: c.Name, Values: slices.Clone(c.Values)}
+		row := Row{PK: c.PK, Values: slices.Clone(c.Values), Privileged: c.Privileged, Superuser: c.Superuser}
 		for i, v := range row.Values {
 			if v == (Keep{}) && c.Before != nil {
 				row.Values[i] = c.Before[i]
 			}
 		}
+		row.Name, _ = row.Values[0].(string)
+		o.lostSuperuser(c)
 		if old, ok := o.rows[kind][c.PK]; ok {
 			delete(o.byName[kind][Fold(old.Name)], c.PK)
 		}
@@ -70,6 +75,19 @@ func (o *overlay) absorb(kind proto.Kind, changes []Change) {
 		o.member(c.PK, c.Join, true)
 		o.member(c.PK, c.Leave, false)
 	}
+}
+
+// lostSuperuser notes that a planned change leaves nobody, or a person less, who is active and a superuser.
+func (o *overlay) lostSuperuser(c Change) {
+	if c.LosesSuperuser {
+		o.noSuperuser[c.PK] = true
+	}
+}
+
+// ActiveSuperusers leaves out those whom planned changes deactivate or take the flag from.
+func (o *overlay) ActiveSuperusers(ctx context.Context) ([]string, error) {
+	pks, err := o.Reader.ActiveSuperusers(ctx)
+	return slices.DeleteFunc(pks, func(pk string) bool { return o.noSuperuser[pk] }), err
 }
 
 func (o *overlay) member(user string, groups []string, is bool) {
@@ -159,8 +177,14 @@ func (o *overlay) Letters(ctx context.Context, q LetterQuery) ([]Letter, error) 
 	letters, err := o.Reader.Letters(ctx, q)
 	letters = slices.DeleteFunc(letters, func(l Letter) bool { _, ok := o.letters[q.Kind][l.ID]; return ok })
 	for id, l := range o.letters[q.Kind] {
-		if l != nil && (q.All || slices.Contains(q.IDs, id) || slices.Contains(q.Names, l.Name)) {
+		if l != nil && (q.All && id > q.After || slices.Contains(q.IDs, id) || slices.Contains(q.Names, l.Name)) {
 			letters = append(letters, *l)
+		}
+	}
+	if q.All {
+		slices.SortFunc(letters, func(a, b Letter) int { return strings.Compare(a.ID, b.ID) })
+		if q.Limit > 0 {
+			letters = letters[:min(q.Limit, len(letters))]
 		}
 	}
 	return letters, err

@@ -58,22 +58,54 @@ func (p planner) change(it item, st seat) (Change, error) {
 	case it.removed:
 		return p.remove(c, it, l), nil
 	case st.action == Skip || st.action == Park:
-		c.Action, c.Reason, c.DropLetter = st.action, st.reason, false
-		if m := p.values[it.id]; m.err == nil {
-			c.Name = m.values[0].(string)
-		}
-		w, err := it.toLetter(p.source, p.kind, st.reason)
-		if err != nil {
-			return c, err
-		}
-		w.Name = p.values[it.id].name
-		w.Parked = st.action == Park && !p.atEnd && !(lettered && !letter.Parked)
-		if !lettered || letter.Reason != w.Reason || letter.Parked != w.Parked || letter.Sequence != w.Sequence {
-			c.Letter = w
-		}
-		return c, nil
+		c.DropLetter = false
+		return p.refuse(c, it, st, letter, lettered)
 	}
 	return p.row(c, it, st, l, linked), nil
+}
+
+// refuse plans for an entry that can't be applied as it is: a letter, and, where it has a row, those parts that can be told from its
+// name and its attributes: that it is there, its flags and its memberships. Nobody stays active, or staff, for a name that is too long.
+func (p planner) refuse(c Change, it item, st seat, letter Letter, lettered bool) (Change, error) {
+	c.Action, c.Reason = st.action, st.reason
+	m := p.values[it.id]
+	if m.err == nil {
+		c.Name = m.values[0].(string)
+	}
+	w, err := it.toLetter(p.source, p.kind, st.reason)
+	if err != nil {
+		return c, err
+	}
+	w.Name = m.name
+	w.Parked = st.action == Park && !p.atEnd && !(lettered && !letter.Parked)
+	if !lettered || letter.Reason != w.Reason || letter.Parked != w.Parked || letter.Sequence != w.Sequence {
+		c.Letter = w
+	}
+	l, row, has := p.links[it.id], Row{}, false
+	if _, row, has = p.own(it); !has || p.bare {
+		return c, nil
+	}
+	was := l
+	c.PK, c.Before, c.Values = row.PK, row.Values, p.mapping.flags(it.entry)
+	u, _ := it.entry.(*proto.User)
+	l.ActiveWritten = p.setActive(&c, decide(u, l, p.isActive(row)))
+	c.compare(row, p.mapping.active)
+	p.groupsOf(&c, u)
+	if c.Reactivate {
+		l.DeactivatedBy, l.DeactivatedAt = "", Link{}.DeactivatedAt
+	}
+	// No digest is equal to this one: the entry isn't settled, not even if it turns back to what it was.
+	l.State, l.GoneSequence, l.GoneReason, l.Digest = Present, 0, "", proto.Digest{}
+	if c.Letter != nil || len(c.Set)+len(c.Join)+len(c.Leave) > 0 || !sameLink(l, was) {
+		c.Link = &l
+	}
+	return c, nil
+}
+
+// sameLink compares what refuse may change.
+func sameLink(a, b Link) bool {
+	return a.State == b.State && a.Digest == b.Digest && a.DeactivatedBy == b.DeactivatedBy &&
+		(a.ActiveWritten == nil) == (b.ActiveWritten == nil) && (a.ActiveWritten == nil || *a.ActiveWritten == *b.ActiveWritten)
 }
 
 // remove makes a link gone. Of a group, Write takes the memberships that sync made.
@@ -117,7 +149,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	} else {
 		before := p.rows[st.pk]
 		c.Before = before.Values
-		l.ActiveWritten = p.setActive(&c, decide(u, l, returning, p.isActive(before)))
+		l.ActiveWritten = p.setActive(&c, decide(u, l, p.isActive(before)))
 		c.compare(before, p.mapping.active)
 	}
 	p.groupsOf(&c, u)
@@ -153,6 +185,7 @@ func (p planner) isActive(row Row) bool {
 
 // compare finds the columns that differ.
 func (c *Change) compare(before Row, active int) {
+	c.Privileged, c.Superuser = before.Privileged, before.Superuser
 	for i, want := range c.Values {
 		if want == (Keep{}) || equal(want, before.Values[i]) {
 			continue
@@ -216,14 +249,18 @@ func (p planner) keepLastSuperuser(changes []Change) []Change {
 			}
 			if len(left) > 1 {
 				delete(left, c.PK)
+				changes[i].LosesSuperuser = true
 				continue
 			}
-			changes[i].Reason = "the last active superuser stays one"
+			changes[i].Note = "the last active superuser stays one"
 			changes[i].Set = slices.DeleteFunc(slices.Clone(changes[i].Set), func(n int) bool { return n == column })
 			changes[i].Values[column] = Keep{}
 			changes[i].Deactivate = changes[i].Deactivate && column != p.mapping.active
-			if column == p.mapping.active && changes[i].Link != nil {
-				changes[i].Link.ActiveWritten = p.links[c.ID].ActiveWritten
+			if l := changes[i].Link; l != nil {
+				l.Digest = proto.Digest{} // the next time that she is published it may be different
+				if column == p.mapping.active {
+					l.ActiveWritten = p.links[c.ID].ActiveWritten
+				}
 			}
 		}
 	}

@@ -24,7 +24,10 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 		if err != nil {
 			return err
 		}
-		return p.flush(ctx)
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+		return p.letters(ctx)
 	})
 	return sum, err
 }
@@ -86,7 +89,7 @@ func (p *previewer) event(ctx context.Context, e proto.Event) error {
 	if err := p.buffer.event(e); err != nil {
 		return err
 	}
-	if p.buffer.n < p.cfg.BatchEntries {
+	if !p.buffer.full(p.cfg.BatchEntries) {
 		return nil
 	}
 	return p.flush(ctx)
@@ -98,26 +101,60 @@ func (p *previewer) flush(ctx context.Context) error {
 	return p.plan(ctx, runs)
 }
 
+// letters plans for the parked and dead entries, as the end of a snapshot does.
+func (p *previewer) letters(ctx context.Context) error {
+	for _, kind := range kinds {
+		s := p.cfg.settings(kind)
+		if s.mapping == nil {
+			continue
+		}
+		for after, more := "", true; more; more = after != "" {
+			items, last, err := letterPage(ctx, p.over, s, after, p.cfg.BatchEntries, false)
+			if err != nil {
+				return err
+			}
+			if err := p.planBatch(ctx, s, items, true); err != nil {
+				return err
+			}
+			after = last
+		}
+	}
+	return nil
+}
+
 func (p *previewer) plan(ctx context.Context, runs []batch) error {
 	for _, run := range runs {
 		s := p.cfg.settings(run.kind)
 		if s.mapping == nil {
 			continue
 		}
-		items, f, err := gather(ctx, p.over, s, run.items, true)
-		if err != nil {
+		if err := p.planBatch(ctx, s, run.items, false); err != nil {
 			return err
 		}
-		changes, err := plan(s, f, items)
-		if err != nil {
-			return err
+	}
+	return nil
+}
+
+// planBatch plans for items and notes what is planned. At the end only what writes something is told: what waits for a name still
+// waits.
+func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atEnd bool) error {
+	s.atEnd = atEnd
+	items, f, err := gather(ctx, p.over, s, items, true)
+	if err != nil {
+		return err
+	}
+	changes, err := plan(s, f, items)
+	if err != nil {
+		return err
+	}
+	p.over.absorb(s.kind, changes)
+	for _, c := range changes {
+		if atEnd && (c.Action == Skip || c.Action == Park) {
+			continue
 		}
-		p.over.absorb(run.kind, changes)
-		for _, c := range changes {
-			p.sum.add(run.kind, c)
-			if c.Action != Unchanged && c.Action != Touch {
-				p.each(run.kind, c)
-			}
+		p.sum.add(s.kind, c)
+		if c.Action != Unchanged && c.Action != Touch {
+			p.each(s.kind, c)
 		}
 	}
 	return nil

@@ -147,13 +147,16 @@ type Letter struct {
 	Since    time.Time
 }
 
-// LetterQuery selects letters of one source and kind: all of them, or those with one of these ids or names.
+// LetterQuery selects letters of one source and kind: those with one of these ids or names, or All, in the order of their ids: behind
+// After, at most Limit if that isn't 0.
 type LetterQuery struct {
 	Source string
 	Kind   proto.Kind
 	IDs    []string
 	Names  []string
 	All    bool
+	After  string
+	Limit  int
 }
 
 // Keep is a value in Change.Values that leaves a column as it is; a row that is created gets the column's usual default.
@@ -166,7 +169,8 @@ type Change struct {
 	ID     string
 	DN     string
 	Name   string // the name as it will be
-	Reason string // why it is skipped, parked, gone, or worth mentioning
+	Reason string // why it is skipped, parked or gone
+	Note   string // what a person should know
 
 	PK     string // of the row; "" for Create until Write has made it
 	Values []any  // wanted, for each of the table's Columns; nil where no row is written
@@ -185,6 +189,10 @@ type Change struct {
 
 	Deactivate bool // what Set does to the active column, for people
 	Reactivate bool
+
+	Privileged     bool // the row is that of a staff member or superuser, before the change
+	Superuser      bool
+	LosesSuperuser bool // Set makes an active superuser inactive, or no superuser
 }
 
 // Action is the kind of a change.

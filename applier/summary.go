@@ -61,7 +61,7 @@ func (s *Summary) add(kind proto.Kind, c Change) {
 	if c.Deactivate {
 		n.Deactivated++
 	}
-	if c.Reason != "" && c.Action != Skip && c.Action != Park && c.Action != Remove && c.Action != Touch && len(s.Notes) < 100 {
-		s.Notes = append(s.Notes, c.Name+": "+c.Reason)
+	if c.Note != "" && len(s.Notes) < 100 {
+		s.Notes = append(s.Notes, c.Name+": "+c.Note)
 	}
 }

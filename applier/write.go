@@ -48,12 +48,40 @@ func (a *Applier) writeItems(ctx context.Context, tx Tx, s settings, items []ite
 		second, err := a.writeItems(ctx, tx, s, items[len(items)/2:])
 		return append(first, second...), err
 	}
-	// Alone, and without the parked entries that it might have let in.
-	if changes, err = a.planAndWrite(ctx, tx, s, items, false); !errors.As(err, &refused) {
-		return changes, err
-	}
-	return a.refuse(ctx, tx, s, items[0], refused.Error())
+	return a.refused(ctx, tx, s, items[0], refused)
 }
+
+// refused plans again for the one entry that the database refuses: first without the parked entries that it might have let in, then as
+// a dead letter with what can be applied of the entry, then as a dead letter alone. A removal isn't refused for the row's sake.
+func (a *Applier) refused(ctx context.Context, tx Tx, s settings, it item, why *DataError) ([]Change, error) {
+	attempts := []settings{s, s, s}
+	if it.removed {
+		attempts[1].deleteRows = false
+	} else {
+		attempts[1].refused = refusedBy + why.Error()
+		attempts[2].refused, attempts[2].bare = attempts[1].refused, true
+	}
+	var changes []Change
+	var err error
+	for _, attempt := range attempts {
+		changes, err = a.planAndWrite(ctx, tx, attempt, []item{it}, false)
+		if again := (*DataError)(nil); !errors.As(err, &again) {
+			break
+		}
+	}
+	if it.removed {
+		for i := range changes {
+			if changes[i].Action == Remove && !changes[i].DeleteRow && s.deleteRows {
+				changes[i].Note = "its row stays: " + why.Error()
+			}
+		}
+	}
+	return changes, err
+}
+
+// refusedBy begins the reasons of letters that the database itself refused. They are tried again only with full snapshots, or when
+// a person says so: each attempt may cost an id of Django's sequence.
+const refusedBy = "the database refuses it: "
 
 func (a *Applier) planAndWrite(ctx context.Context, tx Tx, s settings, items []item, pull bool) (changes []Change, err error) {
 	items, f, err := gather(ctx, tx, s, items, pull)
@@ -91,22 +119,4 @@ func (a *Applier) carryOut(ctx context.Context, tx Tx, kind proto.Kind, changes 
 // writes tells whether a change writes anything at all.
 func (c Change) writes() bool {
 	return c.Link != nil || c.Letter != nil || c.DropLetter || len(c.Set) > 0 || len(c.Join) > 0 || len(c.Leave) > 0
-}
-
-// refuse makes a dead letter of an entry that the database refuses.
-func (a *Applier) refuse(ctx context.Context, tx Tx, s settings, it item, reason string) ([]Change, error) {
-	letters, err := tx.Letters(ctx, LetterQuery{Source: s.source, Kind: s.kind, IDs: []string{it.id}})
-	if err != nil {
-		return nil, err
-	}
-	l, err := it.toLetter(s.source, s.kind, reason)
-	if err != nil {
-		return nil, err
-	}
-	c := Change{Action: Skip, Source: s.source, ID: it.id, DN: it.dn(), Reason: reason, Letter: l}
-	if len(letters) == 1 && letters[0].Reason == l.Reason && letters[0].Sequence == l.Sequence && !letters[0].Parked {
-		c.Letter = nil
-	}
-	changes := []Change{c}
-	return changes, a.carryOut(ctx, tx, s.kind, changes)
 }

@@ -50,8 +50,11 @@ func (s *Store) DropLetters(ctx context.Context, f django.LetterFilter) (int, er
 // RetryLetters makes the letters that f selects due at once, and returns how many. Those of the applier are tried at the end of the next pass
 // anyway.
 func (s *Store) RetryLetters(ctx context.Context, f django.LetterFilter) (int, error) {
-	return s.changeLetters(ctx, "UPDATE ldapsync.letter SET next_at = $5"+letterFilter, append(filterArgs(f), s.cfg.Now())...)
+	return s.changeLetters(ctx, "UPDATE ldapsync.letter SET next_at = $5, reason = "+dueAgain+letterFilter, append(filterArgs(f), s.cfg.Now())...)
 }
+
+// dueAgain takes away the beginning by which the applier knows a letter that it needn't try at each pass.
+const dueAgain = `CASE WHEN stage = 'apply' AND reason NOT LIKE 'due again: %' THEN 'due again: ' || reason ELSE reason END`
 
 func (s *Store) changeLetters(ctx context.Context, statement string, args ...any) (int, error) {
 	n := 0

@@ -116,8 +116,10 @@ func (r *reader) Letters(ctx context.Context, q applier.LetterQuery) ([]applier.
 	}
 	const query = `SELECT id, dn, parked, name, reason, seq, entry, since FROM ldapsync.letter WHERE source = $1 AND kind = $2 AND stage = 'apply'`
 	args := []any{q.Source, string(q.Kind)}
-	condition := ""
-	if !q.All {
+	condition := ` AND id COLLATE "C" > $3 ORDER BY id COLLATE "C" LIMIT NULLIF($4::bigint, 0)`
+	if q.All {
+		args = append(args, q.After, q.Limit)
+	} else {
 		condition = " AND (id = ANY ($3::text[]) OR name = ANY ($4::text[]) AND name <> '')"
 		args = append(args, q.IDs, q.Names)
 	}

@@ -93,25 +93,26 @@ func (t *tx) memberKeys(m *members) (users, groups any, err error) {
 	return users, groups, err
 }
 
-// leaveGroups takes the memberships that sync made in groups that are gone, and what waits for them.
+// leaveGroups takes the memberships that sync made in groups that are gone. They wait, as pending ones, for the group to return: a member who
+// isn't published again (she is held, or can't be read) still belongs to it by her last event.
 func (t *tx) leaveGroups(ctx context.Context, of *table, changes []*applier.Change) error {
 	var m members
-	var gone entryArrays
+	var ids []string
 	for _, c := range changes {
-		if c.Action == applier.Remove {
-			gone.add(of.Kind, c)
-			if c.PK != "" {
-				m.add(c.Source, "", c.PK)
-			} else if c.Link != nil && c.Link.PK != "" {
-				m.add(c.Source, "", c.Link.PK)
-			}
+		if c.Action == applier.Remove && c.PK != "" {
+			m.add(c.Source, "", c.PK)
+			ids = append(ids, c.ID)
 		}
 	}
-	if len(gone.id) == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	const forget = `DELETE FROM ldapsync.pending_membership p USING unnest($1::text[], $2::text[]) AS v(s, g) WHERE p.source = v.s AND p.group_id = v.g`
-	if _, err := t.tx.Exec(ctx, forget, gone.source, gone.id); err != nil {
+	const wait = `INSERT INTO ldapsync.pending_membership (source, user_id, group_id)
+SELECT o.source, l.id, v.id FROM unnest($1::text[], $2::text[], $3::text[]) AS v(s, g, id)
+	JOIN ldapsync.membership o ON o.source = v.s AND o.group_pk = v.g
+	JOIN ldapsync.link l ON l.source = o.source AND l.kind = 'user' AND l.pk = o.user_pk AND l.state = 'present'
+ON CONFLICT DO NOTHING`
+	if _, err := t.tx.Exec(ctx, wait, m.source, m.group, ids); err != nil {
 		return err
 	}
 	j := t.store.model.Membership

@@ -14,8 +14,8 @@ func (r *reader) Letters(ctx context.Context, q applier.LetterQuery) ([]applier.
 	case !r.migrated:
 		return nil, nil
 	case q.All:
-		return r.letters(ctx, `SELECT `+letterColumns+` FROM ldapsync_letter WHERE source = ? AND kind = ? AND stage = 'apply'`,
-			q.Source, q.Kind)
+		return r.letters(ctx, `SELECT `+letterColumns+` FROM ldapsync_letter WHERE source = ? AND kind = ? AND stage = 'apply'
+			AND id > ? ORDER BY id LIMIT coalesce(nullif(?, 0), -1)`, q.Source, q.Kind, q.After, q.Limit)
 	case len(q.IDs) == 0 && len(q.Names) == 0:
 		return nil, nil
 	}

@@ -52,8 +52,11 @@ func (s *Store) DropLetters(ctx context.Context, f django.LetterFilter) (int, er
 // RetryLetters makes the letters that f selects due at once, and returns how many. Those of the applier are tried at the end of the next pass
 // anyway.
 func (s *Store) RetryLetters(ctx context.Context, f django.LetterFilter) (int, error) {
-	return s.changeLetters(ctx, `UPDATE ldapsync_letter SET next_at = ?5`+letterFilter, f.Source, f.Kind, f.ID, f.Stage, timeText(s.cfg.Now()))
+	return s.changeLetters(ctx, `UPDATE ldapsync_letter SET next_at = ?5, reason = `+dueAgain+letterFilter, f.Source, f.Kind, f.ID, f.Stage, timeText(s.cfg.Now()))
 }
+
+// dueAgain takes away the beginning by which the applier knows a letter that it needn't try at each pass.
+const dueAgain = `CASE WHEN stage = 'apply' AND reason NOT LIKE 'due again: %' THEN 'due again: ' || reason ELSE reason END`
 
 func (s *Store) changeLetters(ctx context.Context, statement string, args ...any) (n int, err error) {
 	err = s.updateOwn(ctx, func(c *conn) error {

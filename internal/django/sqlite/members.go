@@ -143,12 +143,16 @@ func (t *tx) removeGroups(ctx context.Context, kind proto.Kind, changes []applie
 		if c.Action != applier.Remove {
 			continue
 		}
-		err := t.exec(ctx, `DELETE FROM ldapsync_pending_membership WHERE source = ? AND group_id = ?`, c.Source, c.ID)
-		if err != nil {
-			return err
-		}
 		if c.PK == "" {
 			continue
+		}
+		// They wait for the group to return: a member who isn't published again (she is held, or can't be read) still belongs to it by her last event.
+		err := t.exec(ctx, `INSERT INTO ldapsync_pending_membership (source, user_id, group_id)
+			SELECT o.source, l.id, ? FROM ldapsync_membership AS o
+			JOIN ldapsync_link AS l ON l.source = o.source AND l.kind = 'user' AND l.pk = o.user_pk AND l.pk <> '' AND l.state = 'present'
+			WHERE o.group_pk = ? AND o.source = ? ON CONFLICT DO NOTHING`, c.ID, c.PK, c.Source)
+		if err != nil {
+			return err
 		}
 		if err := t.removeMade(ctx, c.Source, c.PK); err != nil {
 			return err

@@ -76,6 +76,9 @@ var letterCases = map[string]func(*suite){
 		group, lab := letter("g", "x", false), letter("lab", "x", false)
 		group.Kind, lab.Source = proto.KindGroup, "lab"
 		s.post(letter("1", "x", true), letter("2", "x", true), letter("3", "y", false), letter("4", "", false), group, lab)
+		s.wantLetters(applier.LetterQuery{All: true, Limit: 2}, "1", "2")
+		s.wantLetters(applier.LetterQuery{All: true, Limit: 2, After: "2"}, "3", "4")
+		s.wantLetters(applier.LetterQuery{All: true, Limit: 2, After: "4"})
 		s.wantLetters(applier.LetterQuery{All: true}, "1", "2", "3", "4")
 		s.wantLetters(applier.LetterQuery{IDs: []string{"3", "nobody", "3"}}, "3")
 		s.wantLetters(applier.LetterQuery{Names: []string{"x", "x"}}, "1", "2")
@@ -132,6 +135,14 @@ var letterCases = map[string]func(*suite){
 		}
 		if n, err := s.Store.RetryLetters(s.Context(), django.LetterFilter{Stage: callbacks.Delete}); n != 1 || err != nil {
 			s.Errorf("retry: %d, %v", n, err)
+		}
+		for range 2 { // said twice, it stands there once
+			if n, err := s.Store.RetryLetters(s.Context(), django.LetterFilter{Stage: django.StageApply, ID: "old"}); n != 1 || err != nil {
+				s.Errorf("retry: %d, %v", n, err)
+			}
+		}
+		if l := s.letters(applier.LetterQuery{IDs: []string{"old"}})["old"]; l.Reason != "due again: no room" {
+			s.Errorf("retried: %+v", l)
 		}
 		if n, err := s.Store.DropLetters(s.Context(), django.LetterFilter{Source: source, Stage: django.StageApply}); n != 2 || err != nil {
 			s.Errorf("drop: %d, %v", n, err)

@@ -109,6 +109,20 @@ var memberCases = map[string]func(*suite){
 			s.Errorf("link: %+v", l)
 		}
 	},
+	"AGroupThatReturnsHasItsMembersAgain": func(s *suite) {
+		u, g := s.hire("ada", "bob", "eve"), s.found("x")
+		for _, name := range []string{"ada", "bob", "eve"} {
+			s.move(name, u[name], []string{g["x"]}, nil, nil)
+		}
+		s.write(proto.KindUser, gone("eve", u["eve"], 8))
+		s.write(proto.KindGroup, leaveGroup("x", g["x"], false))
+		s.want(memberships)
+		s.move("bob", u["bob"], nil, nil, nil) // his entry came meanwhile, and doesn't name the group
+		c := s.set(proto.KindGroup, "x", g["x"], map[string]any{"name": "x"})
+		c.Action = applier.Update
+		s.write(proto.KindGroup, c)
+		s.want(memberships, "ada | x")
+	},
 	"AGroupsRowGoesWhereAsked": func(s *suite) {
 		u, g := s.hire("ada", "bob"), s.found("x", "y")
 		s.move("ada", u["ada"], []string{g["x"], g["y"]}, nil, nil)
