@@ -155,7 +155,7 @@ func (p *pass) sameID() error {
 		return nil
 	}
 	return fault.New(fault.Usage, fmt.Sprintf("set the source's id to %s again (LDAP_SYNC_ID_ATTRIBUTE), or leave it out", was),
-		"source %s: entries were told by their %s so far and would be by their %s now: everybody would be somebody else", p.cfg.Source, was, is)
+		"entries were told by their %s so far and would be by their %s now: everybody would be somebody else", was, is)
 }
 
 func (e *Extractor) newPass(s *state, session Session, send func(context.Context, proto.Event) (uint64, error)) *pass {
