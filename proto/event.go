@@ -8,7 +8,7 @@ import (
 // The headers of every message: CloudEvents 1.0 in binary mode, as its NATS protocol binding writes them.
 const (
 	HeaderSpecVersion = "ce-specversion"
-	HeaderID          = "ce-id"     // <stream id>/<snapshot>/<running number>
+	HeaderID          = "ce-id"     // <stream id>/<snapshot>/<random part of the pass>.<running number>
 	HeaderType        = "ce-type"   // ldapsync.<type>.v1
 	HeaderSource      = "ce-source" // /ldapsync/<source>
 	HeaderTime        = "ce-time"   // RFC 3339; when it was made, by its maker's clock: decides nothing

@@ -88,6 +88,11 @@ func (s *Session) batches(ctx context.Context, v *view, q query, size int, what 
 		s.logCommand(ctx, q, size)
 		p := newPicker(s, v, what)
 		a := s.page(ctx, q, size, "")
+		defer func() {
+			if a != nil {
+				a.drop()
+			}
+		}()
 		for a != nil {
 			c, err := s.next(ctx, a)
 			if err != nil {
@@ -106,9 +111,6 @@ func (s *Session) batches(ctx context.Context, v *view, q query, size int, what 
 				return
 			}
 			if len(records) > 0 && !yield(records, nil) {
-				if a != nil {
-					a.drop()
-				}
 				return
 			}
 		}
