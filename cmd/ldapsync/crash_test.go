@@ -1,37 +1,47 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ldapsync/internal/demo"
+	"ldapsync/internal/testenv"
 )
 
 // TestKilledAtAnyInstantTheDatabaseEndsEqual is rule 3: each day something changes in the company and a run is killed, ever later in its
 // course; a last run that is left alone makes the database equal to the directory, each account and each membership once.
 func TestKilledAtAnyInstantTheDatabaseEndsEqual(t *testing.T) {
+	t.Run("embedded stream, SQLite", func(t *testing.T) { killAtAnyInstant(t, nil) })
+	t.Run("NATS server, PostgreSQL", func(t *testing.T) {
+		dsn := testenv.Postgres(t)
+		testenv.DjangoTables(t, dsn)
+		killAtAnyInstant(t, []string{"DATABASE_URL=" + dsn, "NATS_URL=" + startNATS(t)})
+	})
+}
+
+// killAtAnyInstant does so with an environment that more says.
+func killAtAnyInstant(t *testing.T, more []string) {
 	company := demo.NewDirectory(3)
 	uri, stop, err := company.Serve(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	environ := environment(t, uri)
-	path := databaseOf(environ)
+	environ := append(environment(t, uri), more...) // the last of two counts
+	if out, err := program(t, environ, "migrate").CombinedOutput(); err != nil {
+		t.Fatalf("migrate: %v\n%s", err, out)
+	}
 	const step = 25 * time.Millisecond
 	finished := 0
 	for days, delay := 0, step; days < 30; days, delay = days+1, delay+step {
 		if _, err := company.Change(); err != nil {
 			t.Fatal(err)
 		}
-		run := exec.CommandContext(t.Context(), "ldapsync", "run")
-		run.Env = environ
+		run := program(t, environ, "run")
 		if err := run.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -43,51 +53,40 @@ func TestKilledAtAnyInstantTheDatabaseEndsEqual(t *testing.T) {
 		timer.Stop()
 	}
 	t.Logf("%d of 30 runs were quicker than their death", finished)
-	run := exec.CommandContext(t.Context(), "ldapsync", "run")
-	run.Env = environ
-	if out, err := run.CombinedOutput(); err != nil {
+	if out, err := program(t, environ, "run").CombinedOutput(); err != nil {
 		t.Fatalf("the last run: %v\n%s", err, out)
 	}
-	if got, want := accounts(t, path), people(t, company); !slices.Equal(got, want) {
+	if got, want := accounts(t, databaseOf(environ)), people(t, company); !slices.Equal(got, want) {
 		t.Errorf("%d accounts, %d people; the first that differ:\n%s", len(got), len(want), firstDifference(got, want))
 	}
-	check := exec.CommandContext(t.Context(), "ldapsync", "run", "--dry-run")
-	check.Env = environ
-	if out, err := check.CombinedOutput(); err != nil {
+	if out, err := program(t, environ, "run", "--dry-run").CombinedOutput(); err != nil {
 		t.Errorf("a dry run still finds a difference: %v\n%s", err, out)
 	}
 }
 
-func databaseOf(environ []string) string {
+func program(t *testing.T, environ []string, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "ldapsync", args...)
+	c.Env = environ
+	return c
+}
+
+func databaseOf(environ []string) (dsn string) {
 	for _, line := range environ {
-		if path, ok := strings.CutPrefix(line, "DATABASE_URL=sqlite:///"); ok {
-			return path
+		if value, ok := strings.CutPrefix(line, "DATABASE_URL="); ok {
+			dsn = value
 		}
 	}
-	return ""
+	return dsn
 }
 
 // accounts are the active accounts that have an email, each with its groups. Disabled ones are left out, here and in people.
-func accounts(t *testing.T, path string) []string {
+func accounts(t *testing.T, dsn string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(path)+"?mode=ro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.QueryContext(t.Context(), `SELECT u.username, u.email, COALESCE(g.name, '') FROM auth_user u
-LEFT JOIN auth_user_groups m ON m.user_id = u.id LEFT JOIN auth_group g ON g.id = m.group_id WHERE u.is_active`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
 	var list []string
-	for rows.Next() {
-		var username, email, group string
-		if err := rows.Scan(&username, &email, &group); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, fmt.Sprintf("%s %s %s", username, email, group))
+	for _, row := range testenv.DB(t, dsn).Rows(`SELECT u.username, u.email, COALESCE(g.name, '') FROM auth_user u
+LEFT JOIN auth_user_groups m ON m.user_id = u.id LEFT JOIN auth_group g ON g.id = m.group_id WHERE u.is_active`) {
+		list = append(list, fmt.Sprintf("%s %s %s", row...))
 	}
 	slices.Sort(list)
 	return list
