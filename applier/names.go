@@ -158,11 +158,12 @@ func (f *facts) comesBack(id string) bool {
 // heldBy says who has the name. The account of somebody who is gone keeps its name as long as it is there: only an entry without
 // an account of its own gets it as a whole.
 func (f *facts) heldBy(want string, holder Row) string {
+	reason := fmt.Sprintf("%q is taken by another account (id %s)", want, holder.PK)
 	for _, l := range f.owners[holder.PK] {
 		if l.State == Present {
 			return fmt.Sprintf("%q is taken by %s", want, l.DN)
 		}
-		return fmt.Sprintf("%q is still the name of %s, who is gone: rename or delete that row (id %s)", want, l.DN, holder.PK)
+		reason = fmt.Sprintf("%q is still the name of %s, who is gone: rename or delete that row (id %s)", want, l.DN, holder.PK)
 	}
-	return fmt.Sprintf("%q is taken by another account (id %s)", want, holder.PK)
+	return reason
 }
