@@ -40,7 +40,7 @@ func (r *results) plot() string {
 	p.b.WriteString("<title>Seconds that a pass takes, against the number of users</title>\n")
 	fmt.Fprintf(&p.b, `<rect width="%d" height="%d" fill="white"/>`+"\n", plotWidth, plotHeight)
 	p.text(left, 26, "start", black, 16, "Time of a whole pass against the number of users, and the servers' own floors")
-	p.text(left, 45, "start", "#666666", 12, fmt.Sprintf("%d cores, medians of %d runs, logarithmic scales", r.Machine.Cores, r.Settings.Runs))
+	p.text(left, 45, "start", "#666666", 12, fmt.Sprintf("%d cores, median of %d, logarithmic scales", r.Machine.Cores, r.Settings.Runs))
 	p.axes()
 	p.curves()
 	p.b.WriteString("</svg>\n")
@@ -66,10 +66,8 @@ func (p *plot) scale() {
 			p.yMin, p.yMax = min(p.yMin, y), max(p.yMax, y)
 		}
 	}
-	p.yMin, p.yMax = math.Floor(p.yMin*2)/2, math.Ceil(p.yMax*2)/2
-	if p.yMin == p.yMax {
-		p.yMax++
-	}
+	const room = 0.15 // for the labels of the lowest and the highest line
+	p.yMin, p.yMax = math.Floor((p.yMin-room)*2)/2, math.Ceil((p.yMax+room)*2)/2
 }
 
 func (p *plot) x(users float64) float64 {
@@ -142,6 +140,11 @@ func (p *plot) curves() {
 	slices.SortFunc(labels, func(a, b label) int { return cmp.Compare(a.y, b.y) })
 	for i := 1; i < len(labels); i++ {
 		labels[i].at = max(labels[i].at, labels[i-1].at+labelDistance)
+	}
+	floor := float64(top + innerHeight - labelDistance/2)
+	for i := len(labels) - 1; i >= 0; i-- {
+		labels[i].at = min(labels[i].at, floor)
+		floor = labels[i].at - labelDistance
 	}
 	x := p.x(float64(p.Sizes[len(p.Sizes)-1].Users))
 	for _, l := range labels {
