@@ -160,7 +160,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	l.State, l.GoneSequence, l.GoneReason, l.DeactivatedBy = Present, 0, "", ""
 	l.DeactivatedAt = Link{}.DeactivatedAt
 	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
-	c.Link = &l
+	c.Link, c.NewLink = &l, !linked
 	return c
 }
 

@@ -179,6 +179,7 @@ type Change struct {
 	Rename bool   // the name column is among Set: Write gives placeholders first, so that swaps and chains end right
 
 	Link       *Link    // as it is to be written; nil: leave the link alone
+	NewLink    bool     // there is no link of this entry yet
 	Join       []string // primary keys of the groups that the user joins
 	Leave      []string // and of those that she leaves
 	Pending    []string // ids of her groups that have no row yet: her whole set of pending memberships, where Link is set

@@ -3,8 +3,8 @@ package extractor
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -16,6 +16,7 @@ type memberships struct {
 	dns     []string          // folded, by number; for nested groups
 	byDN    map[string]uint32 // number of a group by its folded DN; for memberOf
 	byID    map[string]uint32 // and by its id; made when it is asked for
+	scratch []byte
 }
 
 type membership struct {
@@ -32,8 +33,9 @@ const (
 
 func newMemberships() *memberships { return &memberships{byDN: map[string]uint32{}} }
 
-func tokenKey(kind, token string) [16]byte {
-	sum := sha256.Sum256([]byte(kind + token))
+func (m *memberships) key(kind, token string) [16]byte {
+	m.scratch = append(append(m.scratch[:0], kind...), token...)
+	sum := sha256.Sum256(m.scratch)
 	return [16]byte(sum[:16])
 }
 
@@ -50,13 +52,13 @@ func (m *memberships) group(id string, r Record) uint32 {
 		m.byDN[dn] = n
 	}
 	for _, member := range r.Members {
-		m.add(tokenKey(tokenDN, foldDN(member)), n)
+		m.add(m.key(tokenDN, foldDN(member)), n)
 	}
 	for _, uid := range r.MemberUIDs {
-		m.add(tokenKey(tokenUID, strings.ToLower(uid)), n)
+		m.add(m.key(tokenUID, strings.ToLower(uid)), n)
 	}
 	if r.GroupToken != "" {
-		m.add(tokenKey(tokenPrimary, r.GroupToken), n)
+		m.add(m.key(tokenPrimary, r.GroupToken), n)
 	}
 	return n
 }
@@ -77,12 +79,12 @@ func (m *memberships) sort() {
 // of returns the numbers of the groups of a user, each once, in ascending order; with nested, those of her groups' groups too.
 func (m *memberships) of(r Record, nested bool) []uint32 {
 	var groups []uint32
-	groups = m.find(groups, tokenKey(tokenDN, foldDN(r.DN)))
+	groups = m.find(groups, m.key(tokenDN, foldDN(r.DN)))
 	if r.UID != "" {
-		groups = m.find(groups, tokenKey(tokenUID, strings.ToLower(r.UID)))
+		groups = m.find(groups, m.key(tokenUID, strings.ToLower(r.UID)))
 	}
 	if r.PrimaryGroup != "" {
-		groups = m.find(groups, tokenKey(tokenPrimary, r.PrimaryGroup))
+		groups = m.find(groups, m.key(tokenPrimary, r.PrimaryGroup))
 	}
 	for _, dn := range r.MemberOf {
 		if n, ok := m.byDN[foldDN(dn)]; ok {
@@ -103,7 +105,7 @@ func (m *memberships) closure(groups []uint32, nested bool) []uint32 {
 		queue = queue[1:]
 		if !seen[n] {
 			seen[n] = true
-			queue = m.find(slices.Clip(queue), tokenKey(tokenDN, m.dns[n]))
+			queue = m.find(slices.Clip(queue), m.key(tokenDN, m.dns[n]))
 		}
 	}
 	groups = groups[:0:0]
@@ -127,9 +129,18 @@ func (m *memberships) number(id string) (uint32, bool) {
 
 func (m *memberships) find(to []uint32, key [16]byte) []uint32 {
 	b := m.buckets[key[0]]
-	i := sort.Search(len(b), func(i int) bool { return bytes.Compare(b[i].key[:], key[:]) >= 0 })
-	for ; i < len(b) && b[i].key == key; i++ {
-		to = append(to, b[i].group)
+	first := binary.BigEndian.Uint64(key[:8])
+	lo, hi := 0, len(b)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if at := binary.BigEndian.Uint64(b[mid].key[:8]); at < first || at == first && bytes.Compare(b[mid].key[:], key[:]) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	for ; lo < len(b) && b[lo].key == key; lo++ {
+		to = append(to, b[lo].group)
 	}
 	return to
 }

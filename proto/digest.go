@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // DigestVersion is the version of the definition below. It changes only when the same entry would get another digest.
@@ -23,7 +24,8 @@ type Digest [16]byte
 
 // DigestUser returns the digest of u.
 func DigestUser(u *User) Digest {
-	h := hasher{buf: make([]byte, 0, 1024)}
+	h := hashers.Get().(*hasher)
+	defer hashers.Put(h)
 	h.entry("user", u.GetDn(), u.GetAttributes())
 	h.set(u.GetGroupIds())
 	h.flag(u.Active)
@@ -39,12 +41,25 @@ func DigestUser(u *User) Digest {
 
 // DigestGroup returns the digest of g.
 func DigestGroup(g *Group) Digest {
-	h := hasher{buf: make([]byte, 0, 512)}
+	h := hashers.Get().(*hasher)
+	defer hashers.Put(h)
 	h.entry("group", g.GetDn(), g.GetAttributes())
 	return h.sum()
 }
 
-type hasher struct{ buf []byte }
+// hasher collects what is hashed.
+type hasher struct {
+	buf    []byte
+	sorted []named
+}
+
+// named is an attribute with its folded name.
+type named struct {
+	name string
+	*Attribute
+}
+
+var hashers = sync.Pool{New: func() any { return &hasher{} }}
 
 func (h *hasher) count(n int) { h.buf = binary.AppendUvarint(h.buf, uint64(n)) }
 
@@ -65,19 +80,18 @@ func (h *hasher) flag(b *bool) {
 }
 
 func (h *hasher) entry(kind, dn string, attributes []*Attribute) {
+	h.buf = h.buf[:0]
 	h.string(kind)
 	h.string(dn)
-	type named struct {
-		name string
-		*Attribute
-	}
-	sorted := make([]named, 0, len(attributes))
+	sorted := h.sorted[:0]
 	for _, a := range attributes {
 		if len(a.GetValues())+len(a.GetBinary()) > 0 {
 			sorted = append(sorted, named{strings.ToLower(a.GetName()), a})
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	h.sorted = sorted
+	defer clear(sorted) // holds on to nobody's attributes
 	h.count(len(sorted))
 	for _, a := range sorted {
 		h.string(a.name)
@@ -114,11 +128,15 @@ func (h *hasher) values(values []string) {
 }
 
 func (h *hasher) set(values []string) {
-	if !slices.IsSorted(values) {
+	ordered := true
+	for i := 1; i < len(values) && ordered; i++ {
+		ordered = values[i-1] < values[i]
+	}
+	if !ordered {
 		values = slices.Clone(values)
 		slices.Sort(values)
+		values = slices.Compact(values)
 	}
-	values = slices.Compact(slices.Clone(values))
 	h.count(len(values))
 	for _, v := range values {
 		h.string(v)

@@ -24,26 +24,67 @@ WHERE l.source = v.source AND l.kind = v.kind AND l.id = v.id AND l.stage <> 'ap
 func (t *tx) writeLinks(ctx context.Context, of *table, changes []*applier.Change) error {
 	var l linkArrays
 	var back entryArrays
+	var fresh []*applier.Change
 	for _, c := range changes {
 		if c.Link == nil {
 			continue
 		}
+		if c.NewLink {
+			fresh = append(fresh, c)
+			continue
+		}
 		l.add(c.Link)
-		if c.Link.State == applier.Present && c.Action != applier.Create {
+		if c.Link.State == applier.Present {
 			back.add(of.Kind, c)
 		}
 	}
-	if len(l.source) == 0 {
-		return nil
+	if err := t.insertLinks(ctx, fresh); err != nil {
+		return err
 	}
-	if _, err := t.tx.Exec(ctx, upsertLinks, l.source, l.kind, l.id, l.pk, l.dn, l.name, l.state, l.goneSeq, l.goneReason, l.digest, l.mapping, l.seq,
-		l.how, l.active, l.deactivatedBy, l.deactivatedAt); err != nil {
+	if err := t.upsertLinks(ctx, &l); err != nil {
 		return err
 	}
 	if len(back.id) == 0 {
 		return nil
 	}
 	_, err := t.tx.Exec(ctx, dropCallbackLetters, back.source, back.kind, back.id)
+	return err
+}
+
+// insertLinks writes links that aren't there yet, of a first load as a rule: what all of them have in common is sent once.
+func (t *tx) insertLinks(ctx context.Context, changes []*applier.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	first := changes[0].Link
+	var rest linkArrays // what isn't like the first
+	var like linkArrays
+	for _, c := range changes {
+		l := c.Link
+		if l.Source != first.Source || l.Kind != first.Kind || l.Mapping != first.Mapping || l.State != applier.Present || !l.DeactivatedAt.IsZero() {
+			rest.add(l)
+			continue
+		}
+		like.add(l)
+	}
+	if len(like.id) > 0 {
+		const insert = `INSERT INTO ldapsync.link (` + linkColumns + `)
+SELECT $1, $2, id, pk, dn, name, 'present', 0, '', digest, $3, seq, how, active, '', NULL
+FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[], $10::text[], $11::boolean[]) AS v(id, pk, dn, name, digest, seq, how, active)`
+		if _, err := t.tx.Exec(ctx, insert, first.Source, string(first.Kind), first.Mapping,
+			like.id, like.pk, like.dn, like.name, like.digest, like.seq, like.how, like.active); err != nil {
+			return err
+		}
+	}
+	return t.upsertLinks(ctx, &rest)
+}
+
+func (t *tx) upsertLinks(ctx context.Context, l *linkArrays) error {
+	if len(l.source) == 0 {
+		return nil
+	}
+	_, err := t.tx.Exec(ctx, upsertLinks, l.source, l.kind, l.id, l.pk, l.dn, l.name, l.state, l.goneSeq, l.goneReason, l.digest, l.mapping, l.seq,
+		l.how, l.active, l.deactivatedBy, l.deactivatedAt)
 	return err
 }
 

@@ -28,13 +28,40 @@ func newJoinSQL(j *django.Join) joinSQL {
 
 // join makes the memberships that changes ask for.
 func (t *tx) join(ctx context.Context, _ *table, changes []*applier.Change) error {
-	var m members
+	var m, fresh members
 	for _, c := range changes {
+		to := &m
+		if c.Action == applier.Create {
+			to = &fresh
+		}
 		for _, group := range c.Join {
-			m.add(c.Source, c.PK, group)
+			to.add(c.Source, c.PK, group)
 		}
 	}
+	if err := t.addMembers(ctx, &fresh); err != nil {
+		return err
+	}
 	return t.makeMembers(ctx, &m)
+}
+
+// addMembers inserts memberships of users whose rows this transaction has made: none of them can be there.
+func (t *tx) addMembers(ctx context.Context, m *members) error {
+	j := t.store.model.Membership
+	if j == nil || len(m.user) == 0 {
+		return nil
+	}
+	u, g, err := t.memberKeys(m)
+	if err != nil {
+		return err
+	}
+	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
+	query := fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT u, g FROM unnest(%s, %s) AS v(u, g)", n.table, n.user, n.group, users.keyArray(1), groups.keyArray(2))
+	if _, err := t.tx.Exec(ctx, query, u, g); err != nil {
+		return err
+	}
+	const note = `INSERT INTO ldapsync.membership (user_pk, group_pk, source) SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING`
+	_, err = t.tx.Exec(ctx, note, m.user, m.group, m.source)
+	return err
 }
 
 // makeMembers inserts those that aren't there, so that no id is burnt, and remembers as made by sync those alone. ON CONFLICT is for the application that

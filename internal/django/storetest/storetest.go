@@ -168,7 +168,7 @@ func (s *suite) create(kind proto.Kind, id, name string, given map[string]any) a
 		all[column] = v
 	}
 	l := link(kind, id, "", name)
-	return applier.Change{Action: applier.Create, Source: source, ID: id, DN: l.DN, Name: name, Values: s.values(kind, all), Link: l}
+	return applier.Change{Action: applier.Create, Source: source, ID: id, DN: l.DN, Name: name, Values: s.values(kind, all), Link: l, NewLink: true}
 }
 
 // set is a change that writes columns of a row that is there.
