@@ -48,7 +48,9 @@ var deleteCases = map[string]func(*suite){
 		u := s.hire("ada")
 		s.wantOutcomes(s.Store.Delete, s.leave(u, 9, "ada"), callbacks.Removed)
 		s.wantNamed(s.named(proto.KindUser, "ada"))
-		pk := s.write(proto.KindUser, s.create(proto.KindUser, "ada", "ada", nil))[0].PK
+		back := s.create(proto.KindUser, "ada", "ada", nil)
+		back.NewLink = false // the tombstone is there
+		pk := s.write(proto.KindUser, back)[0].PK
 		if l := s.links(proto.KindUser, "ada")["ada"]; l.State != applier.Present || l.PK != pk || pk == u["ada"] {
 			s.Errorf("link: %+v, row was %s", l, u["ada"])
 		}
