@@ -85,10 +85,10 @@ func (a *Applier) follow(ctx context.Context) error {
 		}
 	}
 	a.reached(from - 1)
-	f := follower{Applier: a, checkpoint: cp, last: from - 1}
-	for e, err := range a.stream.Follow(ctx, from) {
+	f := follower{Applier: a, checkpoint: cp}
+	for c, err := range a.ahead(ctx, from) {
 		if err == nil {
-			err = f.take(ctx, e)
+			err = f.take(ctx, c)
 		}
 		if err != nil {
 			return err
@@ -240,58 +240,26 @@ func (a *Applier) reached(sequence uint64) {
 type follower struct {
 	*Applier
 	checkpoint *Checkpoint
-	last       uint64  // sequence of the last event taken
-	buffer     batches // events that are taken and not yet applied
-	ended      bool    // a snapshot ended since the letters were last tried
-	full       bool    // a full one
+	ended      bool // a snapshot ended since the letters were last tried
+	full       bool // a full one
 }
 
-// take adds an event, and applies what has come together when that is much, or when nothing more waits.
-func (f *follower) take(ctx context.Context, e proto.Event) error {
-	f.last = e.Sequence
-	switch {
-	case e.Type.Entry():
-		if err := f.buffer.event(e); err != nil {
+// take applies a chunk, and tries the letters when a snapshot has ended and nothing more waits. Brackets alone don't move the checkpoint.
+func (f *follower) take(ctx context.Context, c chunk) error {
+	if len(c.runs) > 0 {
+		next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: c.last, Mapping: f.cfg.hash(), Mode: "live"}
+		if err := f.commit(ctx, f.checkpoint, next, c.runs, false); err != nil {
 			return err
 		}
-		if !f.buffer.full(f.cfg.BatchEntries) && e.Pending > 0 {
-			return nil
-		}
-	case e.Type == proto.TypeSnapshotCommitted || e.Type == proto.TypeSnapshotAborted:
-		var m proto.SnapshotCommitted
-		if e.Type == proto.TypeSnapshotCommitted {
-			if err := proto.Unmarshal(e, &m); err != nil {
-				return err
-			}
-		}
-		f.ended, f.full = true, f.full || m.GetFull()
-	default:
-		if e.Pending > 0 {
-			return nil
-		}
+		f.checkpoint = &next
 	}
-	if err := f.apply(ctx, e); err != nil {
-		return err
-	}
-	if f.ended && e.Pending == 0 {
+	f.ended, f.full = f.ended || c.ended, f.full || c.full
+	if f.ended && c.idle {
 		if err := f.tryLetters(ctx, f.full); err != nil {
 			return err
 		}
 		f.ended, f.full = false, false
 	}
-	f.reached(e.Sequence)
-	return nil
-}
-
-// apply commits the buffer. Brackets alone don't move the checkpoint.
-func (f *follower) apply(ctx context.Context, e proto.Event) error {
-	if f.buffer.n == 0 {
-		return nil
-	}
-	next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: e.Sequence, Mapping: f.cfg.hash(), Mode: "live"}
-	if err := f.commit(ctx, f.checkpoint, next, f.buffer.runs, false); err != nil {
-		return err
-	}
-	f.checkpoint, f.buffer = &next, batches{}
+	f.reached(c.last)
 	return nil
 }

@@ -1,0 +1,83 @@
+package applier
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"ldapsync/proto"
+)
+
+// chunk is what one transaction takes: the entries of some events that follow each other.
+type chunk struct {
+	runs  []batch
+	last  uint64 // sequence of the last of the events
+	ended bool   // a snapshot ended in it
+	full  bool   // a full one
+	idle  bool   // the stream held nothing behind it
+}
+
+// ahead follows the stream in a goroutine of its own, so that the next chunk is read and decoded while this one is committed. The
+// goroutine ends with the loop over it.
+func (a *Applier) ahead(ctx context.Context, from uint64) iter.Seq2[chunk, error] {
+	return func(yield func(chunk, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		chunks := make(chan chunk)
+		var failed error
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer cancel()
+		reading.Go(func() {
+			defer close(chunks)
+			failed = a.assemble(ctx, from, func(c chunk) bool {
+				select {
+				case chunks <- c:
+					return true
+				case <-ctx.Done():
+					return false
+				}
+			})
+		})
+		for c := range chunks {
+			if !yield(c, nil) {
+				return
+			}
+		}
+		if failed != nil {
+			yield(chunk{}, failed)
+		}
+	}
+}
+
+// assemble puts chunks together: each ends with its snapshot, when it is large enough, or when nothing more waits.
+func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bool) error {
+	var b batches
+	for e, err := range a.stream.Follow(ctx, from) {
+		if err == nil {
+			err = b.event(e)
+		}
+		if err != nil {
+			return err
+		}
+		c := chunk{last: e.Sequence, idle: e.Pending == 0}
+		switch e.Type {
+		case proto.TypeSnapshotAborted:
+			c.ended = true
+		case proto.TypeSnapshotCommitted:
+			var m proto.SnapshotCommitted
+			if err := proto.Unmarshal(e, &m); err != nil {
+				return err
+			}
+			c.ended, c.full = true, m.GetFull()
+		}
+		if !c.ended && !c.idle && !b.full(a.cfg.BatchEntries) {
+			continue
+		}
+		c.runs = b.runs
+		b = batches{}
+		if !hand(c) {
+			return nil
+		}
+	}
+	return nil
+}
