@@ -271,8 +271,8 @@ func TestLargeDomain(t *testing.T) {
 		fmt.Fprintf(&ldif, "dn: %s\nobjectClass: user\nsAMAccountName: u%04d\n\n", d.dn(fmt.Sprintf("U%04d", i)), i)
 	}
 	d.Add(ldif.String())
-	members := d.DNs(d.ou, "(objectClass=user)")
-	members = append(members, d.DNs("CN=Configuration,"+d.BaseDN, "(objectClass=*)")...) // a member may be anything: these came with the domain
+	members := d.List(d.ou, "(objectClass=user)")
+	members = append(members, d.List("CN=Configuration,"+d.BaseDN, "(objectClass=*)")...) // a member may be anything: these came with the domain
 	if len(members) < 2500 {
 		t.Fatalf("only %d objects", len(members))
 	}

@@ -185,8 +185,8 @@ func (s *SambaServer) Move(dn, rdn, superior string) {
 	s.client("ldapmodrdn", "", "-r", "-s", superior, dn, rdn)
 }
 
-// DNs returns the DNs of all entries below a base that match a filter.
-func (s *SambaServer) DNs(base, filter string) []string {
+// List returns the DNs of all entries below a base that match a filter.
+func (s *SambaServer) List(base, filter string) []string {
 	s.t.Helper()
 	var dns []string
 	for line := range strings.Lines(s.client("ldapsearch", "", "-LLL", "-o", "ldif-wrap=no", "-E", "pr=1000/noprompt", "-b", base, filter, "1.1")) {

@@ -15,20 +15,20 @@ func TestDomainControllersAreApart(t *testing.T) {
 	guid := one.Text(ada, "objectGUID")
 	one.Stop()
 	one.Start()
-	if found := one.DNs(one.BaseDN, "(sAMAccountName=ada)"); strings.Join(found, "; ") != ada || len(guid) != 36 || one.Text(ada, "objectGUID") != guid {
+	if found := one.List(one.BaseDN, "(sAMAccountName=ada)"); strings.Join(found, "; ") != ada || len(guid) != 36 || one.Text(ada, "objectGUID") != guid {
 		t.Errorf("after a stop: %v, %s", found, guid)
 	}
-	if found := two.DNs(two.BaseDN, "(sAMAccountName=ada)"); len(found) > 0 {
+	if found := two.List(two.BaseDN, "(sAMAccountName=ada)"); len(found) > 0 {
 		t.Errorf("the other domain has %v", found)
 	}
 	one.Rename(ada, "CN=Countess")
 	one.Move("CN=Countess,CN=Users,"+one.BaseDN, "CN=Countess", "CN=Computers,"+one.BaseDN)
 	one.Modify("dn: CN=Countess,CN=Computers," + one.BaseDN + "\nchangetype: modify\nreplace: sn\nsn: Lovelace\n")
-	if found := one.DNs("CN=Computers,"+one.BaseDN, "(sn=Lovelace)"); len(found) != 1 {
+	if found := one.List("CN=Computers,"+one.BaseDN, "(sn=Lovelace)"); len(found) != 1 {
 		t.Errorf("renamed, moved and modified: %v", found)
 	}
 	one.Delete("CN=Countess,CN=Computers," + one.BaseDN)
-	if found := one.DNs(one.BaseDN, "(sAMAccountName=ada)"); len(found) > 0 {
+	if found := one.List(one.BaseDN, "(sAMAccountName=ada)"); len(found) > 0 {
 		t.Errorf("deleted, and still there: %v", found)
 	}
 }
