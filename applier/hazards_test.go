@@ -197,3 +197,22 @@ func TestParkedEntryIsDeactivatedAllTheSame(t *testing.T) {
 	e.mustApply()
 	e.want("1 ada", "2 bob inactive")
 }
+
+// Removed, deactivated by sync, back with a bad value, activated by a person, removed again: the second absence is one of its own.
+func TestEachAbsenceIsHandledAnew(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	e.mustApply()
+	e.remove("id-ada")
+	e.mustApply()
+	l := e.over.links[proto.KindUser]["id-ada"]
+	l.DeactivatedBy = "other"
+	e.over.links[proto.KindUser]["id-ada"] = l
+	e.upsert("ada mail=" + long)
+	e.mustApply()
+	e.remove("id-ada")
+	e.mustApply()
+	if l := e.over.links[proto.KindUser]["id-ada"]; l.State != Gone || l.DeactivatedBy != "" {
+		t.Errorf("link: %+v", l)
+	}
+}

@@ -48,15 +48,14 @@ func (f *follower) tryLetters(ctx context.Context, full bool) error {
 		}
 		for after, more := "", true; more; more = after != "" {
 			var items []item
+			var last string
 			writes := false
 			err := f.retry(ctx, func() error {
 				return f.store.View(ctx, func(r Reader) (err error) {
-					var last string
 					if items, last, err = letterPage(ctx, r, s, after, f.cfg.BatchEntries, full); err != nil {
 						return err
 					}
 					writes, err = wouldWrite(ctx, r, s, items)
-					after = last
 					return err
 				})
 			})
@@ -68,6 +67,7 @@ func (f *follower) tryLetters(ctx context.Context, full bool) error {
 					return err
 				}
 			}
+			after = last
 		}
 	}
 	return nil

@@ -112,6 +112,7 @@ func sameLink(a, b Link) bool {
 func (p planner) remove(c Change, it item, l Link) Change {
 	c.Action, c.Reason = Remove, it.reason
 	l.State, l.GoneSequence, l.GoneReason, l.Sequence = Gone, it.seq, it.reason, it.seq
+	l.DeactivatedBy, l.DeactivatedAt = "", Link{}.DeactivatedAt // an absence of its own, which no callback has handled
 	switch {
 	case p.taken[l.PK]:
 		l.State, l.PK = Deleted, ""

@@ -103,6 +103,10 @@ WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.state = 'gon
 	if _, err := t.tx.Exec(ctx, mark, sources, ids, sequences); err != nil {
 		return err
 	}
+	const forget = `DELETE FROM ldapsync.pending_membership p USING unnest($1::text[], $2::text[]) AS v(source, id) WHERE p.source = v.source AND p.user_id = v.id`
+	if _, err := t.tx.Exec(ctx, forget, sources, ids); err != nil {
+		return err
+	}
 	return t.dropLetters(ctx, accounts, "")
 }
 

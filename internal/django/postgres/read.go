@@ -138,11 +138,21 @@ func (r *reader) Letters(ctx context.Context, q applier.LetterQuery) ([]applier.
 
 // ActiveSuperusers returns the keys of all users who are active and superusers; none where the table has no such columns.
 func (r *reader) ActiveSuperusers(ctx context.Context) ([]string, error) {
+	return r.activeSuperusers(ctx, "")
+}
+
+// ActiveSuperusers also keeps them as they are until the transaction ends: of two that would each leave the other one as the last, the second
+// is run again.
+func (t *tx) ActiveSuperusers(ctx context.Context) ([]string, error) {
+	return t.activeSuperusers(ctx, " FOR NO KEY UPDATE OF t")
+}
+
+func (r *reader) activeSuperusers(ctx context.Context, lock string) ([]string, error) {
 	query := r.store.activeSuperusers()
 	if query == "" {
 		return nil, nil
 	}
-	rows, err := r.db.Query(ctx, query)
+	rows, err := r.db.Query(ctx, query+lock)
 	if err != nil {
 		return nil, err
 	}

@@ -199,7 +199,7 @@ func newArray(c django.Column, n int) *array {
 				return mismatch(v)
 			}
 			list = append(list, pgtype.Bool{Bool: b, Valid: ok})
-			a.data = list
+			a.data = pgtype.FlatArray[pgtype.Bool](list)
 			return nil
 		}
 	case django.Int:
@@ -211,7 +211,7 @@ func newArray(c django.Column, n int) *array {
 				return mismatch(v)
 			}
 			list = append(list, pgtype.Int8{Int64: i, Valid: ok})
-			a.data = list
+			a.data = pgtype.FlatArray[pgtype.Int8](list)
 			return nil
 		}
 	case django.Timestamp, django.Date:
@@ -228,7 +228,7 @@ func newArray(c django.Column, n int) *array {
 				return mismatch(v)
 			}
 			list = append(list, pgtype.Timestamptz{Time: t, Valid: ok})
-			a.data = list
+			a.data = pgtype.FlatArray[pgtype.Timestamptz](list)
 			return nil
 		}
 	default:
@@ -247,7 +247,7 @@ func newArray(c django.Column, n int) *array {
 				return mismatch(v)
 			}
 			list = append(list, pgtype.Text{String: s, Valid: ok})
-			a.data = list
+			a.data = pgtype.FlatArray[pgtype.Text](list)
 			return nil
 		}
 	}

@@ -34,7 +34,7 @@ func (t *tx) writeLinks(ctx context.Context, of *table, changes []*applier.Chang
 			continue
 		}
 		l.add(c.Link)
-		if c.Link.State == applier.Present {
+		if c.Link.State != applier.Gone {
 			back.add(of.Kind, c)
 		}
 	}

@@ -214,7 +214,7 @@ WHERE l.state = 'present' AND l.pk <> ''`
 	return t.makeMembers(ctx, &m)
 }
 
-// writePending makes the pending memberships of each user with a link what her change says. One that is created can't have any yet.
+// writePending makes the pending memberships of each user with a link what her change says. One whose link is new can't have any yet.
 func (t *tx) writePending(ctx context.Context, of *table, changes []*applier.Change) error {
 	var known entryArrays
 	var wanted members
@@ -222,7 +222,7 @@ func (t *tx) writePending(ctx context.Context, of *table, changes []*applier.Cha
 		if c.Link == nil {
 			continue
 		}
-		if c.Action != applier.Create && !c.KeepGroups {
+		if !c.KeepGroups && !(c.Action == applier.Create && c.NewLink) {
 			known.add(of.Kind, c)
 		}
 		for _, group := range c.Pending {

@@ -183,7 +183,7 @@ var errRehearsed = errors.New("rehearsed")
 // rehearse makes the rows under keys that aren't the sequence's, and undoes that: an entry that the database has refused, and refuses again
 // with every pass, must not take an id each time.
 func (t *tx) rehearse(ctx context.Context, of *table, changes []*applier.Change, now time.Time) error {
-	if of.nextKey == "" || !slices.ContainsFunc(changes, func(c *applier.Change) bool { return c.DropLetter }) {
+	if of.nextKey == "" || of.Key.Max != 0 && of.Key.Max < math.MaxInt32 || !slices.ContainsFunc(changes, func(c *applier.Change) bool { return c.DropLetter }) {
 		return nil
 	}
 	pks := make([]string, len(changes))

@@ -50,10 +50,18 @@ var deleteCases = map[string]func(*suite){
 		s.wantNamed(s.named(proto.KindUser, "ada"))
 		back := s.create(proto.KindUser, "ada", "ada", nil)
 		back.NewLink = false // the tombstone is there
+		back.Pending = []string{"later"}
 		pk := s.write(proto.KindUser, back)[0].PK
 		if l := s.links(proto.KindUser, "ada")["ada"]; l.State != applier.Present || l.PK != pk || pk == u["ada"] {
 			s.Errorf("link: %+v, row was %s", l, u["ada"])
 		}
+		// A row that Django deleted by hand comes back without the groups that it waited for.
+		s.DB.Exec("DELETE FROM auth_user WHERE username = 'ada'")
+		back = s.create(proto.KindUser, "ada", "ada", nil)
+		back.NewLink = false
+		s.write(proto.KindUser, back)
+		s.found("later")
+		s.want(memberships)
 	},
 	"ASuperuserIsNeverDeleted": func(s *suite) {
 		u := s.hire("ada", "bob")
