@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -367,5 +368,31 @@ func TestWaitFor(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("not woken")
+	}
+}
+
+// Rule 4 of the design. (Nothing can be published from inside a transaction: the applier has nothing to publish with.)
+func TestRule4NothingIsReachedBeforeItIsCommitted(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	e.commitSnapshot()
+	lost := errors.New("the commit failed")
+	e.fail = func() error { return lost }
+	a := New(e.cfg, e.memory, e.stream)
+	if err := a.Run(t.Context()); !errors.Is(err, lost) {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.WaitFor(ctx, 1); err == nil {
+		t.Error("a sequence was reached that isn't committed")
+	}
+	if e.checkpoint != nil || a.Summary().Users.Created != 0 {
+		t.Errorf("checkpoint %+v, summary %+v", e.checkpoint, a.Summary())
+	}
+	e.fail = nil
+	e.mustApply()
+	if e.checkpoint.Sequence != 2 {
+		t.Errorf("checkpoint %+v", e.checkpoint)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"ldapsync/internal/testenv"
 )
 
-// TestKilledAtAnyInstantTheDatabaseEndsEqual is rule 3: each day something changes in the company and a run is killed, ever later in its
+// TestRule3KilledAtAnyInstantTheDatabaseEndsEqual is rule 3: each day something changes in the company and a run is killed, ever later in its
 // course; a last run that is left alone makes the database equal to the directory, each account and each membership once.
-func TestKilledAtAnyInstantTheDatabaseEndsEqual(t *testing.T) {
+func TestRule3KilledAtAnyInstantTheDatabaseEndsEqual(t *testing.T) {
 	t.Run("embedded stream, SQLite", func(t *testing.T) { killAtAnyInstant(t, nil) })
 	t.Run("NATS server, PostgreSQL", func(t *testing.T) {
 		dsn := testenv.Postgres(t)

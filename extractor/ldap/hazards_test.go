@@ -293,7 +293,8 @@ func TestPlainPasswordIsWarnedOf(t *testing.T) {
 	}
 }
 
-func TestUnverifiedCertificateIsWarnedOf(t *testing.T) {
+// Rule 8 of the design.
+func TestRule8UnverifiedCertificateIsWarnedOf(t *testing.T) {
 	c := newCompany(t)
 	var log bytes.Buffer
 	cfg := c.config()

@@ -63,7 +63,7 @@ var deleteCases = map[string]func(*suite){
 		s.found("later")
 		s.want(memberships)
 	},
-	"ASuperuserIsNeverDeleted": func(s *suite) {
+	"Rule2ASuperuserIsNeverDeleted": func(s *suite) {
 		u := s.hire("ada", "bob")
 		s.byHand("root", true, true)
 		s.DB.Exec("UPDATE auth_user SET is_superuser = TRUE WHERE username = 'ada'")
