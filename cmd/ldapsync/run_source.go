@@ -54,6 +54,9 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 		if passed != nil {
 			return passed
 		}
+		if err := r.recheck(ctx, s, log); err != nil {
+			return err
+		}
 		apply()
 	}
 	if passed != nil && ctx.Err() == nil {
@@ -79,6 +82,16 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 		return ctx.Err()
 	}
 	return failed
+}
+
+// recheck refuses to apply a stream that the pass has left without what the mapping takes: the service that made it asks for less.
+func (r *runner) recheck(ctx context.Context, s *config.Source, log *bus.Log) error {
+	covered, err := covers(ctx, log, attributesOf(r.cfg, s.Name))
+	if err != nil || covered {
+		return err
+	}
+	return fault.New(fault.Usage, "restart the service with this configuration",
+		"source %s: the service that reads it doesn't ask for the attributes mapped here", s.Name)
 }
 
 // pass makes the snapshot, or has the service make it that is active for the source. It returns the sequence to wait for.

@@ -25,7 +25,7 @@ type service struct {
 	cfg     *config.Config
 	logger  *slog.Logger
 	bus     *bus.Bus
-	stores  map[string]store
+	targets map[string]*opened
 	stages  []func(ctx context.Context) error
 	err     error // the first that add… met
 }
@@ -36,7 +36,7 @@ func (a *app) service(ctx context.Context, o serviceOptions, add func(*service))
 	if err != nil {
 		return err
 	}
-	s := &service{app: a, options: o, cfg: cfg, logger: a.logger(serviceLevel), stores: map[string]store{}}
+	s := &service{app: a, options: o, cfg: cfg, logger: a.logger(serviceLevel), targets: map[string]*opened{}}
 	defer s.close()
 	err = s.run(ctx, add)
 	if ctx.Err() != nil {
@@ -67,8 +67,11 @@ func (s *service) close() {
 			s.logger.Warn("closing the stream", "error", err)
 		}
 	}
-	for _, st := range s.stores {
-		if err := st.Close(); err != nil {
+	for _, o := range s.targets {
+		if o.store == nil {
+			continue
+		}
+		if err := o.store.Close(); err != nil {
 			s.logger.Warn("closing the database", "error", err)
 		}
 	}
@@ -103,6 +106,7 @@ func (s *service) addAppliers() {
 		return
 	}
 	for _, t := range targets {
+		s.expect(t)
 		s.stages = append(s.stages, func(ctx context.Context) error { return s.applyTarget(ctx, t) })
 	}
 }
@@ -119,6 +123,7 @@ func (s *service) addCallbacks() {
 			s.stages = append(s.stages, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 			continue
 		}
+		s.expect(t)
 		s.stages = append(s.stages, func(ctx context.Context) error { return s.handleTarget(ctx, t) })
 	}
 }
@@ -129,7 +134,6 @@ func (s *service) applyTarget(ctx context.Context, t *config.Target) error {
 	if err != nil {
 		return err
 	}
-	defer st.Close()
 	stop, err := s.bus.Announce(ctx, roleApplier, t.Name)
 	if err != nil {
 		return err
@@ -173,7 +177,6 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 	if err != nil {
 		return err
 	}
-	defer st.Close()
 	stop, err := s.bus.Announce(ctx, roleCallbacks, t.Name)
 	if err != nil {
 		return err
@@ -195,39 +198,6 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()
-}
-
-// deletable is checked at start; a source that changes its ids later is a changed question, which removes nobody by itself.
-func (s *service) deletable(ctx context.Context, t *config.Target) error {
-	for _, name := range t.Sources {
-		log, err := s.bus.Log(ctx, name)
-		if err != nil {
-			return err
-		}
-		if err := mayDelete(ctx, t, name, log); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// open opens a target's database, however long its server is away. Our tables must be there.
-func (s *service) open(ctx context.Context, t *config.Target) (store, error) {
-	var st store
-	err := persist(ctx, s.logger, "target "+t.Name, func() (err error) {
-		if st, err = openStore(ctx, s.cfg, t, 30*time.Second, s.logger); err != nil {
-			return err
-		}
-		ready, err := st.Migrated(ctx)
-		if err == nil && !ready {
-			err = unmigrated(t)
-		}
-		if err != nil {
-			_ = st.Close()
-		}
-		return err
-	})
-	return st, err
 }
 
 // persist tries until fn succeeds, ctx is done, or the error is one that retrying can't mend.
