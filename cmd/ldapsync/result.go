@@ -137,6 +137,19 @@ func (r *result) failed(target string, err error) {
 	r.target(target).Failed = oneLine(err.Error())
 }
 
+// withheld tells whether a target failed, and notes that its callbacks don't act then: what they go by may be out of date.
+func (r *result) withheld(target string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.target(target)
+	if t.Failed == "" {
+		return false
+	}
+	t.hasCallbacks = true
+	t.Notes = append(t.Notes, "no callback was run: not everything is applied")
+	return true
+}
+
 // applied adds what was done to a target for one source.
 func (r *result) applied(target, source string, s applier.Summary) {
 	r.mu.Lock()

@@ -21,6 +21,9 @@ func (r *runner) callbacks(ctx context.Context) error {
 		if len(t.Removal.Callbacks) == 0 {
 			continue
 		}
+		if r.result.withheld(t.Name) {
+			continue // who left for it may be back already
+		}
 		if err := r.deletable(ctx, t); err != nil {
 			failed = r.failed(failed, err)
 			continue
@@ -85,7 +88,9 @@ func (r *runner) leftovers(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			r.result.letters(t.Name, letters)
+			r.result.letters(t.Name, slices.DeleteFunc(letters, func(l django.Letter) bool {
+				return l.Stage != django.StageApply && !slices.Contains(t.Removal.Callbacks, l.Stage) // nothing tries it again
+			}))
 		}
 	}
 	return nil
