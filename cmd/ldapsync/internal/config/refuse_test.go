@@ -72,6 +72,8 @@ func TestRefusals(t *testing.T) {
 		{"column twice", tgt("users: {attributes: {uid: username, mail: email, other: email}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.other: column email is taken by mail already", "mail: {field: email, or: [other]}"},
 		{"password column", tgt("users: {attributes: {userPassword: password}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.userPassword: column password is never written by sync", ""},
 		{"active column", tgt("users: {attributes: {uid: username, loginShell: is_active}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.loginShell: column is_active belongs to the active flag, which the source derives", "flags: {active: {attribute: loginShell"},
+		{"superuser column", tgt("users: {attributes: {uid: username, x: is_superuser}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.x: column is_superuser belongs to the superuser flag, which the source derives", "flags: {superuser: …}"},
+		{"superuser column, named", tgt("users: {attributes: {uid: username, x: root}, columns: {superuser: root}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.x: column root belongs to the superuser flag, which the source derives", "flags: {superuser: …}"},
 		{"staff twice", src(", flags: {staff: cn=x}") + "targets: {t: {users: {attributes: {uid: username, x: is_staff}}}}\n", nil, "ldapsync.yaml:2: targets.t.users.attributes.x: column is_staff is taken by the staff flag of source a", "keep one"},
 		{"no patience", src(", retry: {for: 0s}"), nil, "ldapsync.yaml:1: sources.a.retry.for: must be more than nothing", "30s"},
 		{"lower and upper", tgt("users: {attributes: {uid: {field: username, lower: true, upper: true}}}"), nil, "ldapsync.yaml:2: targets.t.users.attributes.uid: both lower and upper", ""},

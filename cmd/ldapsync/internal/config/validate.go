@@ -231,20 +231,19 @@ func (c *Config) validateTarget(t *Target) error {
 func (c *Config) validateFlagColumns(path string, t *Target) error {
 	columns := t.Users.Columns
 	for _, a := range t.Users.Attributes {
-		var flag string
 		switch a.Column {
 		case cmp.Or(columns.Active, "is_active"):
 			return c.refuse(path+"."+a.Name, fmt.Sprintf("write flags: {active: {attribute: %s, equals: […]}} (or bit, not_bit) under the source", a.Name),
 				"column %s belongs to the active flag, which the source derives", a.Column)
 		case columns.StaffOrDefault():
-			flag = "staff"
-		case columns.SuperuserOrDefault():
-			flag = "superuser"
-		}
-		for _, name := range t.Sources {
-			if f := c.Source(name).Flags; flag == "staff" && f.Staff != nil || flag == "superuser" && f.Superuser != nil {
-				return c.refuse(path+"."+a.Name, "keep one of the two", "column %s is taken by the %s flag of source %s", a.Column, flag, name)
+			for _, name := range t.Sources {
+				if c.Source(name).Flags.Staff != nil {
+					return c.refuse(path+"."+a.Name, "keep one of the two", "column %s is taken by the staff flag of source %s", a.Column, name)
+				}
 			}
+		case columns.SuperuserOrDefault():
+			return c.refuse(path+"."+a.Name, "write flags: {superuser: …} under the source: it never takes the last superuser's right",
+				"column %s belongs to the superuser flag, which the source derives", a.Column)
 		}
 	}
 	return nil
