@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"slices"
+	"sync"
+	"time"
 
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
@@ -18,20 +21,41 @@ type answer struct {
 	started   *proto.SnapshotStarted
 	committed *proto.SnapshotCommitted
 	sequence  uint64 // of the end
+	watch     *watch
 }
 
-// triggerAndWait asks for a pass over a source and waits until one that answers is committed. One that is aborted is an error.
-func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string, full bool) (*answer, error) {
+// triggerAndWait asks for a pass over a source and waits until one that answers is committed. One that is aborted is an error, and so is
+// a service that is gone, or idle for longer than patience without beginning the pass.
+func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string, full bool, patience time.Duration) (*answer, error) {
 	_, last, err := log.Bounds(ctx)
 	if err != nil {
 		return nil, err
+	}
+	busy, err := unended(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{bus: b, source: source, patience: patience}
+	if _, w.seen, err = b.Active(ctx, roleExtractor, source); err != nil {
+		return nil, err
+	}
+	if w.expect(patience); busy {
+		w.expect(snapshotPatience)
 	}
 	request := &proto.RunRequest{RequestedBy: requester(), Full: full}
 	if err := b.Trigger(ctx, source, request); err != nil {
 		return nil, err
 	}
-	var a answer
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	watching.Go(func() { w.run(ctx, end) })
+	a := answer{watch: w}
 	for e, err := range log.Follow(ctx, last+1) {
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +64,22 @@ func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string
 			return &a, err
 		}
 	}
-	return nil, ctx.Err()
+	return nil, context.Cause(ctx)
+}
+
+// unended tells whether a snapshot is at work, or was left by one that was killed.
+func unended(ctx context.Context, log *bus.Log) (bool, error) {
+	var last proto.Event
+	for _, t := range []proto.Type{proto.TypeSnapshotStarted, proto.TypeSnapshotCommitted, proto.TypeSnapshotAborted} {
+		e, err := log.LastOf(ctx, t)
+		if err != nil && !errors.Is(err, proto.ErrNotFound) {
+			return false, err
+		}
+		if err == nil && e.Sequence > last.Sequence {
+			last = e
+		}
+	}
+	return last.Type == proto.TypeSnapshotStarted, nil
 }
 
 // take looks at one event, and tells whether it ends the snapshot that answers the request.
@@ -53,6 +92,9 @@ func (a *answer) take(e proto.Event, source, request string) (bool, error) {
 		}
 		if a.started = nil; slices.Contains(m.GetRequests(), request) {
 			a.started = m
+			a.watch.expect(0)
+		} else {
+			a.watch.expect(snapshotPatience)
 		}
 	case proto.TypeSnapshotAborted:
 		m := new(proto.SnapshotAborted)
@@ -62,6 +104,7 @@ func (a *answer) take(e proto.Event, source, request string) (bool, error) {
 		if a.started != nil && m.GetSnapshot() == a.started.GetSnapshot() {
 			return true, fault.New(fault.Failed, "the service's log says more", "source %s: snapshot %d was aborted: %s", source, m.GetSnapshot(), m.GetReason())
 		}
+		a.watch.expect(a.watch.patience)
 	case proto.TypeSnapshotCommitted:
 		m := new(proto.SnapshotCommitted)
 		if err := proto.Unmarshal(e, m); err != nil {
@@ -71,6 +114,7 @@ func (a *answer) take(e proto.Event, source, request string) (bool, error) {
 			a.committed, a.sequence = m, e.Sequence
 			return true, nil
 		}
+		a.watch.expect(a.watch.patience)
 	}
 	return false, nil
 }

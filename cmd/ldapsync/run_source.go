@@ -150,7 +150,7 @@ func blame(source string, err error) error {
 
 // passElsewhere asks the active service for a pass and waits for it.
 func (r *runner) passElsewhere(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
-	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, full)
+	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, full, max(leastPatience, s.Retry.For))
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +199,9 @@ func (r *runner) follow(ctx context.Context, t *config.Target, s *config.Source,
 	}
 	if active {
 		r.logger.Info("a service applies to this target: waiting for it", "target", t.Name, "service", who)
-		f.await = func(ctx context.Context, sequence uint64) error { return awaitPosition(ctx, st, log, s.Name, sequence) }
+		f.await = func(ctx context.Context, sequence uint64) error {
+			return awaitPosition(ctx, position{bus: r.bus, log: log, store: st, target: t.Name, source: s.Name}, sequence)
+		}
 		return f, nil
 	}
 	st.Refresh()
@@ -235,45 +237,4 @@ func (f *following) end(last uint64) error {
 	}
 	f.cancel(errStopped)
 	return err
-}
-
-// awaitPosition waits until a target's checkpoint has passed the last entry up to sequence. Brackets alone don't move it.
-func awaitPosition(ctx context.Context, st store, log *bus.Log, source string, sequence uint64) error {
-	entry, err := lastEntry(ctx, log, sequence)
-	if err != nil {
-		return err
-	}
-	for {
-		position, err := st.Position(ctx, source)
-		if err != nil {
-			return err
-		}
-		if position >= entry {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
-// lastEntry returns the sequence of the last entry event up to sequence; 0 if there is none.
-func lastEntry(ctx context.Context, log *bus.Log, sequence uint64) (uint64, error) {
-	var last uint64
-	for _, t := range proto.EventTypes() {
-		if !t.Entry() {
-			continue
-		}
-		e, err := log.LastOf(ctx, t)
-		if errors.Is(err, proto.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		last = max(last, min(e.Sequence, sequence))
-	}
-	return last, nil
 }

@@ -27,6 +27,12 @@ func testBus(t *testing.T) *bus.Bus {
 // publishStarted begins a snapshot.
 func publishStarted(t *testing.T, log *bus.Log, m *proto.SnapshotStarted) {
 	t.Helper()
+	publish(t, log, proto.TypeSnapshotStarted, m)
+}
+
+// publish adds an event to a stream.
+func publish(t *testing.T, log *bus.Log, kind proto.Type, m proto.Message) {
+	t.Helper()
 	data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,7 @@ func publishStarted(t *testing.T, log *bus.Log, m *proto.SnapshotStarted) {
 		t.Fatal(err)
 	}
 	log.Begin(last)
-	e := proto.Event{Type: proto.TypeSnapshotStarted, ContentType: proto.ContentTypeProtobuf, Data: data, ID: t.Name()}
+	e := proto.Event{Type: kind, ContentType: proto.ContentTypeProtobuf, Data: data, ID: t.Name()}
 	if _, err := log.Publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}

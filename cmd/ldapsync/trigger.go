@@ -59,7 +59,11 @@ func (a *app) trigger(ctx context.Context, source string, full, wait, asJSON boo
 	if err != nil {
 		return err
 	}
-	got, err := triggerAndWait(ctx, b, log, source, full)
+	patience := leastPatience
+	if s := cfg.Source(source); s != nil {
+		patience = max(patience, s.Retry.For)
+	}
+	got, err := triggerAndWait(ctx, b, log, source, full, patience)
 	if err != nil {
 		return err
 	}
