@@ -35,19 +35,35 @@ func (a *app) dryRun(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
+	var refused error // as run would refuse
 	for _, t := range r.targets {
+		if err := p.deletable(ctx, t); err != nil {
+			refused = r.failed(refused, err)
+			continue
+		}
 		if err := p.due(ctx, t); err != nil {
 			return err
 		}
 	}
 	r.progress.end()
-	return p.print(o)
+	if err := p.print(o); refused == nil {
+		return err
+	}
+	return refused
 }
 
 // planner collects the plan.
 type planner struct {
 	*runner
 	plan plan
+}
+
+// deletable refuses what run would refuse. Without a stream nobody can be due.
+func (p *planner) deletable(ctx context.Context, t *config.Target) error {
+	if p.bus == nil {
+		return nil
+	}
+	return p.runner.deletable(ctx, t)
 }
 
 // source plans for one source: its one listing feeds the plans of all targets.
@@ -70,48 +86,31 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 	if log != nil {
 		events, c.MaxMessage = log, log.MaxPayload()
 	}
-	feed := func(apply func(proto.Event) error) error {
-		var consumer error
-		sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, func(e proto.Event) error {
-			consumer = apply(e)
-			return consumer
-		})
-		switch {
-		case err == nil:
-			p.result.passed(s.Name, sum)
-		case consumer == nil:
-			err = blame(s.Name, err)
-		}
-		return err
+	// All of it is read before a database is: a transaction on SQLite that stays open while a slow directory is listed keeps the
+	// write-ahead log from shrinking.
+	var listed []proto.Event
+	sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, func(e proto.Event) error {
+		listed = append(listed, e)
+		return nil
+	})
+	if err != nil {
+		return blame(s.Name, err)
 	}
+	p.result.passed(s.Name, sum)
 	for _, t := range p.targetsOf(s.Name) {
-		inner := feed
-		preview, err := p.preview(t, s, log)
-		if err != nil {
+		if err := p.preview(ctx, t, s, log, listed); err != nil {
 			return err
 		}
-		feed = func(outer func(proto.Event) error) error {
-			return preview(ctx, func(apply func(proto.Event) error) error {
-				return inner(func(e proto.Event) error {
-					if err := outer(e); err != nil {
-						return err
-					}
-					return apply(e)
-				})
-			})
-		}
 	}
-	return feed(func(proto.Event) error { return nil })
+	return nil
 }
 
-type previewer func(ctx context.Context, feed func(apply func(proto.Event) error) error) error
-
-// preview plans for one target.
-func (p *planner) preview(t *config.Target, s *config.Source, log *bus.Log) (previewer, error) {
+// preview plans for one target what the listed events come to.
+func (p *planner) preview(ctx context.Context, t *config.Target, s *config.Source, log *bus.Log, listed []proto.Event) error {
 	st := p.stores[t.Name]
 	c, err := application(p.cfg, t, s, st, p.logger)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.AcceptStream, c.RetryFor = p.options.acceptStream, s.Retry.For
 	var stream applier.Stream
@@ -119,13 +118,19 @@ func (p *planner) preview(t *config.Target, s *config.Source, log *bus.Log) (pre
 		stream = log
 	}
 	d := &describer{target: t, several: len(p.targets) > 1, store: st, config: c, groups: map[string]string{}}
-	return func(ctx context.Context, feed func(apply func(proto.Event) error) error) error {
-		sum, err := applier.New(c, st, stream).Preview(ctx, feed, func(kind proto.Kind, change applier.Change) {
-			p.plan.add(d.describe(ctx, kind, change))
-		})
-		p.result.applied(t.Name, s.Name, sum)
-		return err
-	}, nil
+	feed := func(apply func(proto.Event) error) error {
+		for _, e := range listed {
+			if err := apply(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	sum, err := applier.New(c, st, stream).Preview(ctx, feed, func(kind proto.Kind, change applier.Change) {
+		p.plan.add(d.describe(ctx, kind, change))
+	})
+	p.result.applied(t.Name, s.Name, sum)
+	return err
 }
 
 // due plans what the callbacks would do for those who are gone already.
