@@ -7,7 +7,7 @@ TESTFLAGS   ?=
 PACKAGES    ?= ./...
 
 .DEFAULT_GOAL := build
-.PHONY: build install test servers lint proto-check generate freeze fmt demo bench clean help
+.PHONY: build install test cluster servers lint proto-check generate freeze fmt demo bench clean help
 
 build: ## Build the static binary bin/ldapsync
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ldapsync ./cmd/ldapsync
@@ -17,6 +17,9 @@ install: ## Build and install into Go's bin directory
 
 test: servers lint ## Install the test servers, lint, and run all tests (PACKAGES=./proto TESTFLAGS='-run X' for some)
 	go test -json -race -count=1 -timeout 25m $(TESTFLAGS) $(PACKAGES) | go run ./scripts/totals
+
+cluster: ## Run the tests on a cluster of three NATS servers (not part of make test: see CONTRIBUTING.md)
+	go test -race -count=1 -tags cluster -run Cluster -timeout 15m ./internal/bus
 
 servers: ## Install the servers that the tests need, if they are missing (Debian)
 	scripts/install-test-servers

@@ -1,3 +1,5 @@
+//go:build cluster
+
 package bus
 
 import (
@@ -14,6 +16,9 @@ import (
 
 	"ldapsync/proto"
 )
+
+// These tests stand apart (make cluster): a stream on three servers is for high availability, which no command offers yet, and one run in
+// some dozens ends with writers whose publishes nobody answers for minutes. Why isn't known; see CONTRIBUTING.md.
 
 // clusterPatience is long: on a busy machine, three servers take their time to agree on a leader.
 const clusterPatience = 3 * time.Minute
