@@ -40,8 +40,7 @@ const (
 	flagMissing = 1 << 60
 	flagSkipped = 1 << 59 // the pass has met it and couldn't read it
 	flagHeld    = 1 << 58
-	flagSpooled = 1 << 57 // the pass has it in the spool
-	sequences   = 1<<57 - 1
+	sequences   = 1<<58 - 1
 )
 
 func (k *known) sequence() uint64     { return k.mark & sequences }

@@ -39,12 +39,14 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 		p.gone[kind] = gone
 		return nil
 	}
-	for was, err := range p.lastKnown(ctx, kind, gone) {
-		if err != nil {
-			return err
-		}
-		was.known.set(flagHeld)
-		if kind == proto.KindGroup {
+	for _, k := range gone {
+		k.set(flagHeld)
+	}
+	if kind == proto.KindGroup { // their ids are wanted, for the users who keep them
+		for was, err := range p.lastKnown(ctx, kind, gone) {
+			if err != nil {
+				return err
+			}
 			p.held[was.id()] = true
 		}
 	}

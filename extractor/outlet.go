@@ -123,7 +123,9 @@ func (o *outlet) flushUsers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.sent(seq, p.known, func() { o.users = pending[*proto.User]{} })
+	o.sent(seq, p.known)
+	o.users = pending[*proto.User]{}
+	return nil
 }
 
 func (o *outlet) flushGroups(ctx context.Context) error {
@@ -138,16 +140,17 @@ func (o *outlet) flushGroups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.sent(seq, p.known, func() { o.groups = pending[*proto.Group]{} })
+	o.sent(seq, p.known)
+	o.groups = pending[*proto.Group]{}
+	return nil
 }
 
-func (o *outlet) sent(seq uint64, entries []*known, reset func()) error {
+// sent notes which message carries the entries.
+func (o *outlet) sent(seq uint64, entries []*known) {
 	for _, k := range entries {
 		k.carriedBy(seq)
 	}
 	o.published += uint64(len(entries))
-	reset()
-	return nil
 }
 
 // flush publishes what is left, groups first.

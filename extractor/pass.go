@@ -26,7 +26,7 @@ type pass struct {
 	gone     map[proto.Kind][]*known // whom the second look didn't find either
 	held     map[string]bool         // ids of the groups whose removal is held
 	noID     map[proto.Kind]int
-	read0    uint64 // entries read, for progress
+	listed   uint64 // entries read, for progress
 	sum      *Summary
 }
 
@@ -60,7 +60,7 @@ func (p *pass) read(ctx context.Context) error {
 }
 
 func (p *pass) progress() {
-	p.cfg.OnProgress(Progress{Read: p.read0, Published: p.out.published})
+	p.cfg.OnProgress(Progress{Read: p.listed, Published: p.out.published})
 }
 
 // readGroups lists the groups, publishes the new ones, and fills the table of memberships. The second look at missing groups
@@ -179,7 +179,7 @@ func (p *pass) idName(names []string) string {
 }
 
 func (p *pass) takeGroup(ctx context.Context, r Record) error {
-	p.read0++
+	p.listed++
 	k, skip := p.identify(proto.KindGroup, &r, p.cfg.GroupName)
 	if r.ID != "" && (k != nil || skip != "") {
 		p.members.group(r.ID, r)
@@ -201,7 +201,7 @@ func (p *pass) takeGroup(ctx context.Context, r Record) error {
 }
 
 func (p *pass) takeUser(ctx context.Context, r Record) error {
-	p.read0++
+	p.listed++
 	k, skip := p.identify(proto.KindUser, &r, p.cfg.Username)
 	if skip != "" {
 		p.sum.skip(proto.KindUser, r.DN, skip)
@@ -243,7 +243,6 @@ func (p *pass) judge(kind proto.Kind, k *known, d proto.Digest, r Record, m prot
 		return p.sum.Full, nil
 	}
 	c.Changed++
-	k.set(flagSpooled)
 	data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", r.DN, err)
