@@ -3,6 +3,7 @@ package extractor
 import (
 	"context"
 	"iter"
+	"time"
 
 	"ldapsync/proto"
 )
@@ -18,6 +19,9 @@ type Log interface {
 	Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error]
 	// Get returns one event by its sequence. proto.ErrNotFound if it isn't there.
 	Get(ctx context.Context, sequence uint64) (proto.Event, error)
+	// Since hands out the events of these types that the stream stored at a time or later, in order, up to the last one of now. The
+	// sequence ends with an error, or complete.
+	Since(ctx context.Context, from time.Time, types ...proto.Type) iter.Seq2[proto.Event, error]
 	// LastOf returns the last event of a type. proto.ErrNotFound if there is none.
 	LastOf(ctx context.Context, t proto.Type) (proto.Event, error)
 

@@ -85,6 +85,58 @@ func (Retained) EnumDescriptor() ([]byte, []int) {
 	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{0}
 }
 
+// Decision is what a person decided about a hold.
+type Decision int32
+
+const (
+	Decision_DECISION_UNSPECIFIED Decision = 0
+	// Let it happen.
+	Decision_DECISION_APPROVE Decision = 1
+	// It mustn't happen: the entries stay as they are, and nobody is asked again until the directory says something else.
+	Decision_DECISION_REJECT Decision = 2
+)
+
+// Enum value maps for Decision.
+var (
+	Decision_name = map[int32]string{
+		0: "DECISION_UNSPECIFIED",
+		1: "DECISION_APPROVE",
+		2: "DECISION_REJECT",
+	}
+	Decision_value = map[string]int32{
+		"DECISION_UNSPECIFIED": 0,
+		"DECISION_APPROVE":     1,
+		"DECISION_REJECT":      2,
+	}
+)
+
+func (x Decision) Enum() *Decision {
+	p := new(Decision)
+	*p = x
+	return p
+}
+
+func (x Decision) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Decision) Descriptor() protoreflect.EnumDescriptor {
+	return file_ldapsync_v1_events_proto_enumTypes[1].Descriptor()
+}
+
+func (Decision) Type() protoreflect.EnumType {
+	return &file_ldapsync_v1_events_proto_enumTypes[1]
+}
+
+func (x Decision) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Decision.Descriptor instead.
+func (Decision) EnumDescriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
 // Attribute is one LDAP attribute with all its values in the server's order.
 type Attribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -326,6 +378,8 @@ type UserUpserted struct {
 	Digests []byte `protobuf:"bytes,4,opt,name=digests,proto3" json:"digests,omitempty"`
 	// Empty, or one for each id.
 	Retained []Retained `protobuf:"varint,5,rep,packed,name=retained,proto3,enum=ldapsync.v1.Retained" json:"retained,omitempty"`
+	// What the changes of this batch take away. What a person approved isn't counted.
+	Losses []*Loss `protobuf:"bytes,6,rep,name=losses,proto3" json:"losses,omitempty"`
 	// The users, in the order of ids.
 	Users         []*User `protobuf:"bytes,15,rep,name=users,proto3" json:"users,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -393,6 +447,13 @@ func (x *UserUpserted) GetDigests() []byte {
 func (x *UserUpserted) GetRetained() []Retained {
 	if x != nil {
 		return x.Retained
+	}
+	return nil
+}
+
+func (x *UserUpserted) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
 	}
 	return nil
 }
@@ -489,6 +550,88 @@ func (x *GroupUpserted) GetGroups() []*Group {
 	return nil
 }
 
+// UserMissing says that a user is no longer in the directory, or no longer matches the source's filter, and will be removed when the
+// source's grace is over. If she returns before, she is published again. Every full snapshot repeats it.
+type UserMissing struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// For people: what was looked for and not found.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The user as last known.
+	User *User `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// When she was found missing, by the stream's clock; absent in the first of these events, whose own time that is.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// The hash of the hold that a person approved, if it was held before.
+	Approved      string `protobuf:"bytes,5,opt,name=approved,proto3" json:"approved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserMissing) Reset() {
+	*x = UserMissing{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserMissing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserMissing) ProtoMessage() {}
+
+func (x *UserMissing) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserMissing.ProtoReflect.Descriptor instead.
+func (*UserMissing) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UserMissing) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
+func (x *UserMissing) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UserMissing) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UserMissing) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *UserMissing) GetApproved() string {
+	if x != nil {
+		return x.Approved
+	}
+	return ""
+}
+
 // UserRemoved says that a user is no longer in the directory, or no longer matches the source's filter.
 type UserRemoved struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -496,14 +639,16 @@ type UserRemoved struct {
 	// For people: what was looked for and not found.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The user as last known.
-	User          *User `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	User *User `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// The hash of the hold that a person approved, if it was held before.
+	Approved      string `protobuf:"bytes,4,opt,name=approved,proto3" json:"approved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UserRemoved) Reset() {
 	*x = UserRemoved{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +660,7 @@ func (x *UserRemoved) String() string {
 func (*UserRemoved) ProtoMessage() {}
 
 func (x *UserRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +673,7 @@ func (x *UserRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRemoved.ProtoReflect.Descriptor instead.
 func (*UserRemoved) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UserRemoved) GetSnapshot() uint64 {
@@ -552,19 +697,28 @@ func (x *UserRemoved) GetUser() *User {
 	return nil
 }
 
+func (x *UserRemoved) GetApproved() string {
+	if x != nil {
+		return x.Approved
+	}
+	return ""
+}
+
 // GroupRemoved says that a group is no longer in the directory, or no longer matches the source's filter.
 type GroupRemoved struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Snapshot      uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Group         *Group                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Reason   string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Group    *Group                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	// The hash of the hold that a person approved, if it was held before.
+	Approved      string `protobuf:"bytes,4,opt,name=approved,proto3" json:"approved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupRemoved) Reset() {
 	*x = GroupRemoved{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +730,7 @@ func (x *GroupRemoved) String() string {
 func (*GroupRemoved) ProtoMessage() {}
 
 func (x *GroupRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +743,7 @@ func (x *GroupRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRemoved.ProtoReflect.Descriptor instead.
 func (*GroupRemoved) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GroupRemoved) GetSnapshot() uint64 {
@@ -613,6 +767,13 @@ func (x *GroupRemoved) GetGroup() *Group {
 	return nil
 }
 
+func (x *GroupRemoved) GetApproved() string {
+	if x != nil {
+		return x.Approved
+	}
+	return ""
+}
+
 // Question is what a source asks its directory. A different question isn't a different answer.
 type Question struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -631,7 +792,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +804,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +817,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Question) GetBases() []string {
@@ -730,7 +891,7 @@ type SnapshotStarted struct {
 
 func (x *SnapshotStarted) Reset() {
 	*x = SnapshotStarted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +903,7 @@ func (x *SnapshotStarted) String() string {
 func (*SnapshotStarted) ProtoMessage() {}
 
 func (x *SnapshotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +916,7 @@ func (x *SnapshotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotStarted.ProtoReflect.Descriptor instead.
 func (*SnapshotStarted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SnapshotStarted) GetSnapshot() uint64 {
@@ -826,7 +987,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +999,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1012,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Counts) GetRead() uint64 {
@@ -914,7 +1075,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +1087,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1100,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Skipped) GetDn() string {
@@ -971,14 +1132,16 @@ type SnapshotCommitted struct {
 	// The first of the skipped entries, 100 at most.
 	Skipped []*Skipped `protobuf:"bytes,7,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	// When the last committed full snapshot was committed, by the stream's clock; absent in that snapshot itself.
-	FullTime      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=full_time,json=fullTime,proto3" json:"full_time,omitempty"`
+	FullTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=full_time,json=fullTime,proto3" json:"full_time,omitempty"`
+	// What this snapshot took away, one for each kind, change and key. What a person approved isn't counted.
+	Losses        []*Loss `protobuf:"bytes,9,rep,name=losses,proto3" json:"losses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotCommitted) Reset() {
 	*x = SnapshotCommitted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1153,7 @@ func (x *SnapshotCommitted) String() string {
 func (*SnapshotCommitted) ProtoMessage() {}
 
 func (x *SnapshotCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1166,7 @@ func (x *SnapshotCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotCommitted.ProtoReflect.Descriptor instead.
 func (*SnapshotCommitted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SnapshotCommitted) GetSnapshot() uint64 {
@@ -1062,25 +1225,119 @@ func (x *SnapshotCommitted) GetFullTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Hold is one limit that was met.
+func (x *SnapshotCommitted) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+// Loss counts what a snapshot takes away in one respect: the limits of removal safety compare the losses of a day.
+type Loss struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of what: "user" or "group".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// "removed" (or missing, where there is a grace), or of users "membership", "staff", "superuser", "active" (deactivated by the source's
+	// rule), or "attribute" (all values of it).
+	Change string `protobuf:"bytes,2,opt,name=change,proto3" json:"change,omitempty"`
+	// The id of the group, of memberships; the folded name of the attribute. Else empty.
+	Key           string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	Count         uint64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Loss) Reset() {
+	*x = Loss{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Loss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Loss) ProtoMessage() {}
+
+func (x *Loss) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Loss.ProtoReflect.Descriptor instead.
+func (*Loss) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Loss) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Loss) GetChange() string {
+	if x != nil {
+		return x.Change
+	}
+	return ""
+}
+
+func (x *Loss) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Loss) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Hold is a part of a snapshot that waits for a person, because a limit was met.
 type Hold struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "user" or "group".
+	// "user" or "group": of what the entries are.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// What would have happened: "removed".
+	// What would happen to them: see Loss.change. "membership" without a key is that of all groups together.
 	Change string `protobuf:"bytes,2,opt,name=change,proto3" json:"change,omitempty"`
 	// To how many entries of how many.
 	Count uint64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
 	Of    uint64 `protobuf:"varint,4,opt,name=of,proto3" json:"of,omitempty"`
 	// Which limit was met, for people.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The id of the group, or the folded name of the attribute.
+	Key string `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	// The group's or the attribute's name, for people.
+	Name string `protobuf:"bytes,7,opt,name=name,proto3" json:"name,omitempty"`
+	// Stands for exactly these entries with exactly these changes, in hexadecimal digits. An approval names it.
+	Hash string `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Which entries: for each the first 16 bytes of the SHA-256 of its id, in ascending order. Long holds go on in the next part.
+	Entries []byte `protobuf:"bytes,9,opt,name=entries,proto3" json:"entries,omitempty"`
+	// Of changes: for each of entries the digest that it has in the directory. Empty where the entry is gone.
+	Digests []byte `protobuf:"bytes,10,opt,name=digests,proto3" json:"digests,omitempty"`
+	// A person decided that this mustn't happen.
+	Rejected bool `protobuf:"varint,11,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	// When it was first held, by the stream's clock; absent in the first event that tells of it, whose own time that is.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1349,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1362,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hold) GetKind() string {
@@ -1143,18 +1400,73 @@ func (x *Hold) GetReason() string {
 	return ""
 }
 
-// SnapshotHeld says which part of a snapshot waits for a person's approval. The snapshot still ends with SnapshotCommitted.
+func (x *Hold) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Hold) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Hold) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *Hold) GetEntries() []byte {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *Hold) GetDigests() []byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *Hold) GetRejected() bool {
+	if x != nil {
+		return x.Rejected
+	}
+	return false
+}
+
+func (x *Hold) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+// SnapshotHeld says what waits for a person's approval from here on: all of it, also what earlier snapshots held. It is published when that changes
+// and with every full snapshot that holds something; one without holds says that nothing waits any more. The snapshot still ends with
+// SnapshotCommitted.
 type SnapshotHeld struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Snapshot      uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	Holds         []*Hold                `protobuf:"bytes,2,rep,name=holds,proto3" json:"holds,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Holds    []*Hold                `protobuf:"bytes,2,rep,name=holds,proto3" json:"holds,omitempty"`
+	// What is too long for one message comes in parts, which follow each other: this is part number `part`, from 1, of `parts`.
+	// 0 of 0 means 1 of 1.
+	Part          uint32 `protobuf:"varint,3,opt,name=part,proto3" json:"part,omitempty"`
+	Parts         uint32 `protobuf:"varint,4,opt,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotHeld) Reset() {
 	*x = SnapshotHeld{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1478,7 @@ func (x *SnapshotHeld) String() string {
 func (*SnapshotHeld) ProtoMessage() {}
 
 func (x *SnapshotHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1491,7 @@ func (x *SnapshotHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHeld.ProtoReflect.Descriptor instead.
 func (*SnapshotHeld) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SnapshotHeld) GetSnapshot() uint64 {
@@ -1196,18 +1508,185 @@ func (x *SnapshotHeld) GetHolds() []*Hold {
 	return nil
 }
 
+func (x *SnapshotHeld) GetPart() uint32 {
+	if x != nil {
+		return x.Part
+	}
+	return 0
+}
+
+func (x *SnapshotHeld) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+// Verdict is a decision about one hold, as it is asked for.
+type Verdict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hash of the hold, or its first eight digits or more.
+	Hash     string   `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	Decision Decision `protobuf:"varint,2,opt,name=decision,proto3,enum=ldapsync.v1.Decision" json:"decision,omitempty"`
+	// Who decided, and why.
+	By            string `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verdict) Reset() {
+	*x = Verdict{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verdict) ProtoMessage() {}
+
+func (x *Verdict) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
+func (*Verdict) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Verdict) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *Verdict) GetDecision() Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return Decision_DECISION_UNSPECIFIED
+}
+
+func (x *Verdict) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Verdict) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SnapshotDecided publishes a verdict and what was done about it, before it is done.
+type SnapshotDecided struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Verdict  *Verdict               `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// The hold that it is about; absent if nothing of that hash is held.
+	Hold *Hold `protobuf:"bytes,3,opt,name=hold,proto3" json:"hold,omitempty"`
+	// How many of the hold's entries are released, or rejected, by it: those that still are as they were shown.
+	Entries uint64 `protobuf:"varint,4,opt,name=entries,proto3" json:"entries,omitempty"`
+	// Why it is fewer than all of them, for people.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotDecided) Reset() {
+	*x = SnapshotDecided{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotDecided) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotDecided) ProtoMessage() {}
+
+func (x *SnapshotDecided) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotDecided.ProtoReflect.Descriptor instead.
+func (*SnapshotDecided) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SnapshotDecided) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
+func (x *SnapshotDecided) GetVerdict() *Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return nil
+}
+
+func (x *SnapshotDecided) GetHold() *Hold {
+	if x != nil {
+		return x.Hold
+	}
+	return nil
+}
+
+func (x *SnapshotDecided) GetEntries() uint64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *SnapshotDecided) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // SnapshotAborted closes a snapshot that wasn't completed. Nobody was removed by it.
 type SnapshotAborted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Snapshot      uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Reason   string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What it had taken away when it ended.
+	Losses        []*Loss `protobuf:"bytes,3,rep,name=losses,proto3" json:"losses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SnapshotAborted) Reset() {
 	*x = SnapshotAborted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1698,7 @@ func (x *SnapshotAborted) String() string {
 func (*SnapshotAborted) ProtoMessage() {}
 
 func (x *SnapshotAborted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1711,7 @@ func (x *SnapshotAborted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAborted.ProtoReflect.Descriptor instead.
 func (*SnapshotAborted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SnapshotAborted) GetSnapshot() uint64 {
@@ -1249,21 +1728,30 @@ func (x *SnapshotAborted) GetReason() string {
 	return ""
 }
 
+func (x *SnapshotAborted) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
 // RunRequest, on ldapsync.runs.<source>, asks for a pass.
 type RunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen by who asks; SnapshotStarted.requests names it.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Who asks, for people.
-	RequestedBy   string `protobuf:"bytes,2,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
-	Full          bool   `protobuf:"varint,3,opt,name=full,proto3" json:"full,omitempty"`
+	RequestedBy string `protobuf:"bytes,2,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	Full        bool   `protobuf:"varint,3,opt,name=full,proto3" json:"full,omitempty"`
+	// What a person decided about holds: the pass carries it out.
+	Verdicts      []*Verdict `protobuf:"bytes,4,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1763,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1776,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunRequest) GetId() string {
@@ -1310,6 +1798,13 @@ func (x *RunRequest) GetFull() bool {
 		return x.Full
 	}
 	return false
+}
+
+func (x *RunRequest) GetVerdicts() []*Verdict {
+	if x != nil {
+		return x.Verdicts
+	}
+	return nil
 }
 
 var File_ldapsync_v1_events_proto protoreflect.FileDescriptor
@@ -1341,13 +1836,14 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\x02dn\x18\x02 \x01(\tR\x02dn\x126\n" +
 	"\n" +
 	"attributes\x18\x03 \x03(\v2\x16.ldapsync.v1.AttributeR\n" +
-	"attributes\"\xd9\x01\n" +
+	"attributes\"\x84\x02\n" +
 	"\fUserUpserted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12%\n" +
 	"\x0edigest_version\x18\x02 \x01(\rR\rdigestVersion\x12\x10\n" +
 	"\x03ids\x18\x03 \x03(\tR\x03ids\x12\x18\n" +
 	"\adigests\x18\x04 \x01(\fR\adigests\x121\n" +
-	"\bretained\x18\x05 \x03(\x0e2\x15.ldapsync.v1.RetainedR\bretained\x12'\n" +
+	"\bretained\x18\x05 \x03(\x0e2\x15.ldapsync.v1.RetainedR\bretained\x12)\n" +
+	"\x06losses\x18\x06 \x03(\v2\x11.ldapsync.v1.LossR\x06losses\x12'\n" +
 	"\x05users\x18\x0f \x03(\v2\x11.ldapsync.v1.UserR\x05users\"\xdd\x01\n" +
 	"\rGroupUpserted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12%\n" +
@@ -1355,15 +1851,23 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\x03ids\x18\x03 \x03(\tR\x03ids\x12\x18\n" +
 	"\adigests\x18\x04 \x01(\fR\adigests\x121\n" +
 	"\bretained\x18\x05 \x03(\x0e2\x15.ldapsync.v1.RetainedR\bretained\x12*\n" +
-	"\x06groups\x18\x0f \x03(\v2\x12.ldapsync.v1.GroupR\x06groups\"h\n" +
+	"\x06groups\x18\x0f \x03(\v2\x12.ldapsync.v1.GroupR\x06groups\"\xb6\x01\n" +
+	"\vUserMissing\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12%\n" +
+	"\x04user\x18\x03 \x01(\v2\x11.ldapsync.v1.UserR\x04user\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1a\n" +
+	"\bapproved\x18\x05 \x01(\tR\bapproved\"\x84\x01\n" +
 	"\vUserRemoved\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12%\n" +
-	"\x04user\x18\x03 \x01(\v2\x11.ldapsync.v1.UserR\x04user\"l\n" +
+	"\x04user\x18\x03 \x01(\v2\x11.ldapsync.v1.UserR\x04user\x12\x1a\n" +
+	"\bapproved\x18\x04 \x01(\tR\bapproved\"\x88\x01\n" +
 	"\fGroupRemoved\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12(\n" +
-	"\x05group\x18\x03 \x01(\v2\x12.ldapsync.v1.GroupR\x05group\"\xe4\x01\n" +
+	"\x05group\x18\x03 \x01(\v2\x12.ldapsync.v1.GroupR\x05group\x12\x1a\n" +
+	"\bapproved\x18\x04 \x01(\tR\bapproved\"\xe4\x01\n" +
 	"\bQuestion\x12\x14\n" +
 	"\x05bases\x18\x01 \x03(\tR\x05bases\x12\x1f\n" +
 	"\vuser_filter\x18\x02 \x01(\tR\n" +
@@ -1393,7 +1897,7 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\x04held\x18\a \x01(\x04R\x04held\"1\n" +
 	"\aSkipped\x12\x0e\n" +
 	"\x02dn\x18\x01 \x01(\tR\x02dn\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xd4\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xff\x02\n" +
 	"\x11SnapshotCommitted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x12\n" +
 	"\x04full\x18\x02 \x01(\bR\x04full\x12)\n" +
@@ -1402,29 +1906,62 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\x05users\x18\x05 \x01(\v2\x13.ldapsync.v1.CountsR\x05users\x12+\n" +
 	"\x06groups\x18\x06 \x01(\v2\x13.ldapsync.v1.CountsR\x06groups\x12.\n" +
 	"\askipped\x18\a \x03(\v2\x14.ldapsync.v1.SkippedR\askipped\x127\n" +
-	"\tfull_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bfullTime\"p\n" +
+	"\tfull_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bfullTime\x12)\n" +
+	"\x06losses\x18\t \x03(\v2\x11.ldapsync.v1.LossR\x06losses\"Z\n" +
+	"\x04Loss\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06change\x18\x02 \x01(\tR\x06change\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\"\xac\x02\n" +
 	"\x04Hold\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06change\x18\x02 \x01(\tR\x06change\x12\x14\n" +
 	"\x05count\x18\x03 \x01(\x04R\x05count\x12\x0e\n" +
 	"\x02of\x18\x04 \x01(\x04R\x02of\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\tR\x03key\x12\x12\n" +
+	"\x04name\x18\a \x01(\tR\x04name\x12\x12\n" +
+	"\x04hash\x18\b \x01(\tR\x04hash\x12\x18\n" +
+	"\aentries\x18\t \x01(\fR\aentries\x12\x18\n" +
+	"\adigests\x18\n" +
+	" \x01(\fR\adigests\x12\x1a\n" +
+	"\brejected\x18\v \x01(\bR\brejected\x120\n" +
+	"\x05since\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"}\n" +
 	"\fSnapshotHeld\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12'\n" +
-	"\x05holds\x18\x02 \x03(\v2\x11.ldapsync.v1.HoldR\x05holds\"E\n" +
+	"\x05holds\x18\x02 \x03(\v2\x11.ldapsync.v1.HoldR\x05holds\x12\x12\n" +
+	"\x04part\x18\x03 \x01(\rR\x04part\x12\x14\n" +
+	"\x05parts\x18\x04 \x01(\rR\x05parts\"x\n" +
+	"\aVerdict\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\x121\n" +
+	"\bdecision\x18\x02 \x01(\x0e2\x15.ldapsync.v1.DecisionR\bdecision\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xb2\x01\n" +
+	"\x0fSnapshotDecided\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12.\n" +
+	"\averdict\x18\x02 \x01(\v2\x14.ldapsync.v1.VerdictR\averdict\x12%\n" +
+	"\x04hold\x18\x03 \x01(\v2\x11.ldapsync.v1.HoldR\x04hold\x12\x18\n" +
+	"\aentries\x18\x04 \x01(\x04R\aentries\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"p\n" +
 	"\x0fSnapshotAborted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12)\n" +
+	"\x06losses\x18\x03 \x03(\v2\x11.ldapsync.v1.LossR\x06losses\"\x85\x01\n" +
 	"\n" +
 	"RunRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\frequested_by\x18\x02 \x01(\tR\vrequestedBy\x12\x12\n" +
-	"\x04full\x18\x03 \x01(\bR\x04full*c\n" +
+	"\x04full\x18\x03 \x01(\bR\x04full\x120\n" +
+	"\bverdicts\x18\x04 \x03(\v2\x14.ldapsync.v1.VerdictR\bverdicts*c\n" +
 	"\bRetained\x12\x18\n" +
 	"\x14RETAINED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rRETAINED_HELD\x10\x01\x12\x14\n" +
 	"\x10RETAINED_MISSING\x10\x02\x12\x14\n" +
-	"\x10RETAINED_SKIPPED\x10\x03B\x16Z\x14ldapsync/proto;protob\x06proto3"
+	"\x10RETAINED_SKIPPED\x10\x03*O\n" +
+	"\bDecision\x12\x18\n" +
+	"\x14DECISION_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10DECISION_APPROVE\x10\x01\x12\x13\n" +
+	"\x0fDECISION_REJECT\x10\x02B\x16Z\x14ldapsync/proto;protob\x06proto3"
 
 var (
 	file_ldapsync_v1_events_proto_rawDescOnce sync.Once
@@ -1438,48 +1975,63 @@ func file_ldapsync_v1_events_proto_rawDescGZIP() []byte {
 	return file_ldapsync_v1_events_proto_rawDescData
 }
 
-var file_ldapsync_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ldapsync_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_ldapsync_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_ldapsync_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_ldapsync_v1_events_proto_goTypes = []any{
 	(Retained)(0),                 // 0: ldapsync.v1.Retained
-	(*Attribute)(nil),             // 1: ldapsync.v1.Attribute
-	(*User)(nil),                  // 2: ldapsync.v1.User
-	(*Group)(nil),                 // 3: ldapsync.v1.Group
-	(*UserUpserted)(nil),          // 4: ldapsync.v1.UserUpserted
-	(*GroupUpserted)(nil),         // 5: ldapsync.v1.GroupUpserted
-	(*UserRemoved)(nil),           // 6: ldapsync.v1.UserRemoved
-	(*GroupRemoved)(nil),          // 7: ldapsync.v1.GroupRemoved
-	(*Question)(nil),              // 8: ldapsync.v1.Question
-	(*SnapshotStarted)(nil),       // 9: ldapsync.v1.SnapshotStarted
-	(*Counts)(nil),                // 10: ldapsync.v1.Counts
-	(*Skipped)(nil),               // 11: ldapsync.v1.Skipped
-	(*SnapshotCommitted)(nil),     // 12: ldapsync.v1.SnapshotCommitted
-	(*Hold)(nil),                  // 13: ldapsync.v1.Hold
-	(*SnapshotHeld)(nil),          // 14: ldapsync.v1.SnapshotHeld
-	(*SnapshotAborted)(nil),       // 15: ldapsync.v1.SnapshotAborted
-	(*RunRequest)(nil),            // 16: ldapsync.v1.RunRequest
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(Decision)(0),                 // 1: ldapsync.v1.Decision
+	(*Attribute)(nil),             // 2: ldapsync.v1.Attribute
+	(*User)(nil),                  // 3: ldapsync.v1.User
+	(*Group)(nil),                 // 4: ldapsync.v1.Group
+	(*UserUpserted)(nil),          // 5: ldapsync.v1.UserUpserted
+	(*GroupUpserted)(nil),         // 6: ldapsync.v1.GroupUpserted
+	(*UserMissing)(nil),           // 7: ldapsync.v1.UserMissing
+	(*UserRemoved)(nil),           // 8: ldapsync.v1.UserRemoved
+	(*GroupRemoved)(nil),          // 9: ldapsync.v1.GroupRemoved
+	(*Question)(nil),              // 10: ldapsync.v1.Question
+	(*SnapshotStarted)(nil),       // 11: ldapsync.v1.SnapshotStarted
+	(*Counts)(nil),                // 12: ldapsync.v1.Counts
+	(*Skipped)(nil),               // 13: ldapsync.v1.Skipped
+	(*SnapshotCommitted)(nil),     // 14: ldapsync.v1.SnapshotCommitted
+	(*Loss)(nil),                  // 15: ldapsync.v1.Loss
+	(*Hold)(nil),                  // 16: ldapsync.v1.Hold
+	(*SnapshotHeld)(nil),          // 17: ldapsync.v1.SnapshotHeld
+	(*Verdict)(nil),               // 18: ldapsync.v1.Verdict
+	(*SnapshotDecided)(nil),       // 19: ldapsync.v1.SnapshotDecided
+	(*SnapshotAborted)(nil),       // 20: ldapsync.v1.SnapshotAborted
+	(*RunRequest)(nil),            // 21: ldapsync.v1.RunRequest
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
 }
 var file_ldapsync_v1_events_proto_depIdxs = []int32{
-	1,  // 0: ldapsync.v1.User.attributes:type_name -> ldapsync.v1.Attribute
-	1,  // 1: ldapsync.v1.Group.attributes:type_name -> ldapsync.v1.Attribute
+	2,  // 0: ldapsync.v1.User.attributes:type_name -> ldapsync.v1.Attribute
+	2,  // 1: ldapsync.v1.Group.attributes:type_name -> ldapsync.v1.Attribute
 	0,  // 2: ldapsync.v1.UserUpserted.retained:type_name -> ldapsync.v1.Retained
-	2,  // 3: ldapsync.v1.UserUpserted.users:type_name -> ldapsync.v1.User
-	0,  // 4: ldapsync.v1.GroupUpserted.retained:type_name -> ldapsync.v1.Retained
-	3,  // 5: ldapsync.v1.GroupUpserted.groups:type_name -> ldapsync.v1.Group
-	2,  // 6: ldapsync.v1.UserRemoved.user:type_name -> ldapsync.v1.User
-	3,  // 7: ldapsync.v1.GroupRemoved.group:type_name -> ldapsync.v1.Group
-	8,  // 8: ldapsync.v1.SnapshotStarted.question:type_name -> ldapsync.v1.Question
-	10, // 9: ldapsync.v1.SnapshotCommitted.users:type_name -> ldapsync.v1.Counts
-	10, // 10: ldapsync.v1.SnapshotCommitted.groups:type_name -> ldapsync.v1.Counts
-	11, // 11: ldapsync.v1.SnapshotCommitted.skipped:type_name -> ldapsync.v1.Skipped
-	17, // 12: ldapsync.v1.SnapshotCommitted.full_time:type_name -> google.protobuf.Timestamp
-	13, // 13: ldapsync.v1.SnapshotHeld.holds:type_name -> ldapsync.v1.Hold
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 3: ldapsync.v1.UserUpserted.losses:type_name -> ldapsync.v1.Loss
+	3,  // 4: ldapsync.v1.UserUpserted.users:type_name -> ldapsync.v1.User
+	0,  // 5: ldapsync.v1.GroupUpserted.retained:type_name -> ldapsync.v1.Retained
+	4,  // 6: ldapsync.v1.GroupUpserted.groups:type_name -> ldapsync.v1.Group
+	3,  // 7: ldapsync.v1.UserMissing.user:type_name -> ldapsync.v1.User
+	22, // 8: ldapsync.v1.UserMissing.since:type_name -> google.protobuf.Timestamp
+	3,  // 9: ldapsync.v1.UserRemoved.user:type_name -> ldapsync.v1.User
+	4,  // 10: ldapsync.v1.GroupRemoved.group:type_name -> ldapsync.v1.Group
+	10, // 11: ldapsync.v1.SnapshotStarted.question:type_name -> ldapsync.v1.Question
+	12, // 12: ldapsync.v1.SnapshotCommitted.users:type_name -> ldapsync.v1.Counts
+	12, // 13: ldapsync.v1.SnapshotCommitted.groups:type_name -> ldapsync.v1.Counts
+	13, // 14: ldapsync.v1.SnapshotCommitted.skipped:type_name -> ldapsync.v1.Skipped
+	22, // 15: ldapsync.v1.SnapshotCommitted.full_time:type_name -> google.protobuf.Timestamp
+	15, // 16: ldapsync.v1.SnapshotCommitted.losses:type_name -> ldapsync.v1.Loss
+	22, // 17: ldapsync.v1.Hold.since:type_name -> google.protobuf.Timestamp
+	16, // 18: ldapsync.v1.SnapshotHeld.holds:type_name -> ldapsync.v1.Hold
+	1,  // 19: ldapsync.v1.Verdict.decision:type_name -> ldapsync.v1.Decision
+	18, // 20: ldapsync.v1.SnapshotDecided.verdict:type_name -> ldapsync.v1.Verdict
+	16, // 21: ldapsync.v1.SnapshotDecided.hold:type_name -> ldapsync.v1.Hold
+	15, // 22: ldapsync.v1.SnapshotAborted.losses:type_name -> ldapsync.v1.Loss
+	18, // 23: ldapsync.v1.RunRequest.verdicts:type_name -> ldapsync.v1.Verdict
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_ldapsync_v1_events_proto_init() }
@@ -1493,8 +2045,8 @@ func file_ldapsync_v1_events_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ldapsync_v1_events_proto_rawDesc), len(file_ldapsync_v1_events_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,18 +3,23 @@ package proto
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // Index tells which entries an entry event carries, without the entries.
 type Index struct {
-	Group         bool // groups, else users
-	Removed       bool // one entry, removed; Digests and Retained are empty then
+	Group         bool      // groups, else users
+	Removed       bool      // one entry, removed; Digests and Retained are empty then
+	Missing       bool      // one user, missing; likewise. She stays what the event before it says
+	Since         time.Time // of a missing user: when she was found missing, by the stream's clock
 	DigestVersion uint32
 	IDs           []string
 	Digests       []Digest   // one for each id
 	Retained      []Retained // empty, or one for each id
+	Losses        []*Loss    // what the changes of a batch of users take away
 }
 
 var errTruncated = errors.New("the message is cut short")
@@ -28,6 +33,15 @@ func ReadIndex(e Event) (Index, error) {
 		var m UserRemoved
 		if err = Unmarshal(e, &m); err == nil {
 			ix.Removed, ix.IDs = true, []string{m.GetUser().GetId()}
+		}
+		return ix, err
+	case TypeUserMissing:
+		var m UserMissing
+		if err = Unmarshal(e, &m); err == nil {
+			ix.Missing, ix.IDs, ix.Since = true, []string{m.GetUser().GetId()}, e.Time
+			if m.GetSince() != nil {
+				ix.Since = m.GetSince().AsTime()
+			}
 		}
 		return ix, err
 	case TypeGroupRemoved:
@@ -68,11 +82,11 @@ func (ix *Index) decode(e Event) ([]byte, error) {
 	}
 	var m UserUpserted
 	err := Unmarshal(e, &m)
-	ix.IDs, ix.Retained, ix.DigestVersion = m.GetIds(), m.GetRetained(), m.GetDigestVersion()
+	ix.IDs, ix.Retained, ix.DigestVersion, ix.Losses = m.GetIds(), m.GetRetained(), m.GetDigestVersion(), m.GetLosses()
 	return m.GetDigests(), err
 }
 
-// scan reads fields 2 to 5 of UserUpserted or GroupUpserted, which have the same numbers in both.
+// scan reads fields 2 to 6 of UserUpserted or GroupUpserted, which have the same numbers in both.
 func (ix *Index) scan(b []byte) (digests []byte, err error) {
 	for len(b) > 0 {
 		field, wire, n := protowire.ConsumeTag(b)
@@ -108,6 +122,13 @@ func (ix *Index) scan(b []byte) (digests []byte, err error) {
 				packed = packed[n:]
 				ix.Retained = append(ix.Retained, Retained(v))
 			}
+		case field == 6 && wire == protowire.BytesType && !ix.Group:
+			v, _ := protowire.ConsumeBytes(value)
+			loss := new(Loss)
+			if err := proto.Unmarshal(v, loss); err != nil {
+				return nil, err
+			}
+			ix.Losses = append(ix.Losses, loss)
 		}
 	}
 	return digests, nil

@@ -12,19 +12,21 @@ type Type string
 // The types of events, and of requests.
 const (
 	TypeUserUpserted      Type = "user.upserted"
+	TypeUserMissing       Type = "user.missing"
 	TypeUserRemoved       Type = "user.removed"
 	TypeGroupUpserted     Type = "group.upserted"
 	TypeGroupRemoved      Type = "group.removed"
 	TypeSnapshotStarted   Type = "snapshot.started"
 	TypeSnapshotCommitted Type = "snapshot.committed"
 	TypeSnapshotHeld      Type = "snapshot.held"
+	TypeSnapshotDecided   Type = "snapshot.decided"
 	TypeSnapshotAborted   Type = "snapshot.aborted"
 )
 
 // EventTypes are all types that the stream of a source carries.
 var eventTypes = []Type{
-	TypeUserUpserted, TypeUserRemoved, TypeGroupUpserted, TypeGroupRemoved,
-	TypeSnapshotStarted, TypeSnapshotCommitted, TypeSnapshotHeld, TypeSnapshotAborted,
+	TypeUserUpserted, TypeUserMissing, TypeUserRemoved, TypeGroupUpserted, TypeGroupRemoved,
+	TypeSnapshotStarted, TypeSnapshotCommitted, TypeSnapshotHeld, TypeSnapshotDecided, TypeSnapshotAborted,
 }
 
 // EventTypes returns all types that the stream of a source carries.

@@ -48,6 +48,23 @@ func (l *Log) Follow(ctx context.Context, from uint64) iter.Seq2[proto.Event, er
 	}
 }
 
+// Since hands out the events of these types (none: all) that the stream stored at a time or later, in order, up to the last one of now.
+// The sequence ends with an error, or complete.
+func (l *Log) Since(ctx context.Context, from time.Time, types ...proto.Type) iter.Seq2[proto.Event, error] {
+	return func(yield func(proto.Event, error) bool) {
+		_, last, err := l.Bounds(ctx)
+		if err != nil {
+			yield(proto.Event{}, err)
+			return
+		}
+		r := reader{log: l, next: 1, to: last, since: from, yield: yield, done: last == 0}
+		for _, t := range types {
+			r.subjects = append(r.subjects, proto.Subject(l.source, t))
+		}
+		r.run(ctx)
+	}
+}
+
 // reader reads by one ephemeral consumer after the other, each from the next sequence on: the position is here alone.
 type reader struct {
 	log   *Log
@@ -55,6 +72,9 @@ type reader struct {
 	to    uint64 // 0: for ever
 	yield func(proto.Event, error) bool
 	done  bool // complete, or the receiver had enough
+
+	since    time.Time // where it begins, instead of at next; zero once something came
+	subjects []string  // what is read; none: all
 }
 
 func (r *reader) run(ctx context.Context) {
@@ -115,7 +135,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 			return fmt.Errorf("%s, %w", r.log.name, err)
 		}
 		e.Pending = meta.NumPending
-		r.next = sequence + 1
+		r.next, r.since = sequence+1, time.Time{}
 		if !r.yield(e, nil) {
 			r.done = true
 			return nil
@@ -138,16 +158,30 @@ func (r *reader) complete(ctx context.Context) error {
 		if _, err := r.log.stateFrom(ctx, r.to); err != nil {
 			return err
 		}
-		m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: ">"})
-		if errors.Is(err, proto.ErrNotFound) || err == nil && m.Sequence > r.to {
-			r.done = true
+		if !r.since.IsZero() {
+			r.done = true // nothing is that young; the leader has been heard
 			return nil
 		}
-		if err != nil {
-			return err
+		for _, subject := range r.wanted() {
+			m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: subject})
+			if err == nil && m.Sequence <= r.to {
+				return errLagging
+			}
+			if err != nil && !errors.Is(err, proto.ErrNotFound) {
+				return err
+			}
 		}
-		return errLagging
+		r.done = true
+		return nil
 	})
+}
+
+// wanted are the subjects that are read.
+func (r *reader) wanted() []string {
+	if len(r.subjects) == 0 {
+		return []string{">"}
+	}
+	return r.subjects
 }
 
 // open makes a consumer that begins at the next sequence.
@@ -158,16 +192,21 @@ func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), e
 		if err := r.behind(ctx); err != nil {
 			return err
 		}
-		var err error
-		consumer, err = l.bus.js.CreateConsumer(ctx, l.name, jetstream.ConsumerConfig{
+		config := jetstream.ConsumerConfig{
 			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 			OptStartSeq:       r.next,
+			FilterSubjects:    r.subjects,
 			AckPolicy:         jetstream.AckNonePolicy,
 			MaxDeliver:        1,
 			InactiveThreshold: readerIdle,
 			MemoryStorage:     true,
 			Replicas:          1,
-		})
+		}
+		if !r.since.IsZero() {
+			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &r.since
+		}
+		var err error
+		consumer, err = l.bus.js.CreateConsumer(ctx, l.name, config)
 		return err
 	})
 	if err != nil {
