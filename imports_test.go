@@ -35,10 +35,11 @@ const (
 var table = []room{
 	{pattern: "proto", outside: []string{"google.golang.org/protobuf"}},
 	{pattern: "internal/fault"},
+	{pattern: "internal/limit"},
 
 	// The stages know the contract, and nothing of each other or of the world.
-	{pattern: "extractor", rooms: []string{"proto", "internal/fault"}, outside: []string{text}},
-	{pattern: "applier", rooms: []string{"proto", "internal/fault"}, outside: []string{text, backoff}},
+	{pattern: "extractor", rooms: []string{"proto", "internal/fault", "internal/limit"}, outside: []string{text}},
+	{pattern: "applier", rooms: []string{"proto", "internal/fault", "internal/limit"}, outside: []string{text, backoff}},
 	{pattern: "callbacks", rooms: []string{"proto", "internal/fault"}, outside: []string{backoff}},
 
 	// The ways a stage meets the world.
