@@ -194,3 +194,16 @@ func (l *Log) Cut(ctx context.Context, before uint64) error {
 		return l.stream.Purge(ctx, jetstream.WithPurgeSequence(before))
 	})
 }
+
+// Floor returns the lowest position of all who consume the stream, and whose that is; the last sequence and "" if nobody does.
+func (l *Log) Floor(ctx context.Context) (sequence uint64, who string, err error) {
+	_, last, err := l.Bounds(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	all, err := l.Positions(ctx)
+	if err != nil || len(all) == 0 {
+		return last, "", err
+	}
+	return all[0].Sequence, all[0].Consumer, nil
+}
