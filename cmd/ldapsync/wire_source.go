@@ -140,6 +140,11 @@ func warn(s *config.Source, logger *slog.Logger) {
 	if s.TLS.InsecureSkipVerify {
 		logger.Warn("the directory's certificate is NOT verified: anybody on the way can read the password and change the answers; set tls.ca_file instead", "source", s.Name)
 	}
+	if off, all := s.Limits.Off(); all {
+		logger.Warn("all limits are off: whatever the directory no longer has is removed, were it everybody but one; leave out limits: off", "source", s.Name)
+	} else if len(off) > 0 {
+		logger.Warn("limits that are off hold nothing back", "source", s.Name, "off", strings.Join(off, ", "))
+	}
 	if s.Bind.DN == "" || s.StartTLS {
 		return
 	}

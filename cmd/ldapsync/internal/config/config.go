@@ -50,7 +50,9 @@ type Source struct {
 	// Interval between the passes of a service. 0: only on request. Default: 15m.
 	Interval time.Duration `yaml:"interval"`
 	Retry    Retry         `yaml:"retry"`
-	History  History       `yaml:"history"`
+	// Limits on what may be taken away before a person has looked.
+	Limits  Limits  `yaml:"limits"`
+	History History `yaml:"history"`
 }
 
 // TLS is how the directory's certificate is checked and which one is shown to it.
@@ -186,18 +188,6 @@ type Adopt struct {
 	Existing bool `yaml:"existing"`
 	// Privileged accounts (staff and superusers) too. Default: false.
 	Privileged bool `yaml:"privileged"`
-}
-
-// Removal says what happens to the accounts of those who are gone.
-type Removal struct {
-	// Scope of the accounts concerned: linked. Default: linked.
-	Scope string `yaml:"scope"`
-	// Grace before anything happens: 0s. Default: 0s.
-	Grace time.Duration `yaml:"grace"`
-	// Callbacks to run: deactivate, delete. Default: none, nothing is done.
-	Callbacks []string `yaml:"callbacks,omitempty"`
-	// DeleteByUsername lets delete act where the directory has no ids and the username stands for them. Default: false.
-	DeleteByUsername bool `yaml:"delete_by_username,omitempty"`
 }
 
 // Source returns the source of that name; nil if there is none.

@@ -256,16 +256,6 @@ func (d *decoder) apart(n *yaml.Node, path, a, b string) error {
 	return nil
 }
 
-// later refuses a setting whose feature isn't there yet, unless it says what is the case anyway.
-func (d *decoder) later(harmless func(n *yaml.Node) bool) field {
-	return func(n *yaml.Node, path string) error {
-		if isNull(n) || harmless(n) {
-			return nil
-		}
-		return d.refuse(n, path, "leave it out for now", "comes with removal safety")
-	}
-}
-
 // child returns the key's node in a map; nil if it isn't there.
 func child(n *yaml.Node, key string) *yaml.Node {
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -16,6 +16,7 @@ func defaultSource(name string) Source {
 		Encoding: "protobuf",
 		Interval: 15 * time.Minute,
 		Retry:    Retry{For: 30 * time.Second},
+		Limits:   defaultLimits(),
 		History:  History{FullEvery: 24 * time.Hour, Keep: 30 * 24 * time.Hour},
 	}
 }
@@ -27,7 +28,7 @@ func defaultTarget(name string) Target {
 		Users:   TargetUsers{UsernameField: "username"},
 		Groups:  TargetGroups{Membership: true, OnRemoved: "keep"},
 		Adopt:   Adopt{Existing: true},
-		Removal: Removal{Scope: "linked"},
+		Removal: Removal{Scope: "linked", Missing: "keep"},
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	uriForm         // JSON, or separated by spaces
 	dnForm          // JSON, or a single one: a DN has commas of its own
 	jsonForm        // JSON
+	wordForm        // JSON, or a word such as off
 )
 
 // variables are all of them; those of the original first, by their names in its documentation.
@@ -70,6 +71,7 @@ var variables = [...]variable{
 	{"LDAP_SYNC_INTERVAL", ofSource, "interval", scalarForm},
 	{"LDAP_SYNC_RETRY_FOR", ofSource, "retry.for", scalarForm},
 	{"LDAP_SYNC_FULL_EVERY", ofSource, "history.full_every", scalarForm},
+	{"LDAP_SYNC_LIMITS", ofSource, "limits", wordForm},
 	{"LDAP_SYNC_FLAGS", ofSource, "flags", jsonForm},
 	{"LDAP_SYNC_GROUP_EXTRA_ATTRIBUTES", ofSource, "groups.extra", listForm},
 	{"LDAP_SYNC_GROUP_MEMBERS", ofSource, "groups.members", listForm},
@@ -81,6 +83,12 @@ var variables = [...]variable{
 	{"LDAP_SYNC_GROUP_ON_REMOVED", ofTarget, "groups.on_removed", scalarForm},
 	{"LDAP_SYNC_ADOPT_EXISTING", ofTarget, "adopt.existing", scalarForm},
 	{"LDAP_SYNC_ADOPT_PRIVILEGED", ofTarget, "adopt.privileged", scalarForm},
+	{"LDAP_SYNC_REMOVAL_SCOPE", ofTarget, "removal.scope", scalarForm},
+	{"LDAP_SYNC_REMOVAL_EXCLUDE", ofTarget, "removal.exclude", listForm},
+	{"LDAP_SYNC_REMOVAL_GRACE", ofTarget, "removal.grace", scalarForm},
+	{"LDAP_SYNC_REMOVAL_MISSING", ofTarget, "removal.missing", scalarForm},
+	{"LDAP_SYNC_DELETE_AFTER", ofTarget, "removal.delete.after", scalarForm},
+	{"LDAP_SYNC_DELETE_REFERENCES", ofTarget, "removal.delete.references", jsonForm},
 	{"DATABASE_URL", ofTarget, "database", scalarForm},
 	{"DATABASE_URL_FILE", ofTarget, "database_file", scalarForm},
 
@@ -181,9 +189,9 @@ func (c *Config) pathOf(v variable) (string, error) {
 // node turns the text of a variable into what the file would hold.
 func (v variable) node(value string) (*yaml.Node, error) {
 	trimmed := strings.TrimSpace(value)
-	isJSON := strings.HasPrefix(trimmed, "[") || v.form == jsonForm
+	isJSON := strings.HasPrefix(trimmed, "[") || v.form == jsonForm || v.form == wordForm && strings.HasPrefix(trimmed, "{")
 	switch {
-	case v.form == scalarForm:
+	case v.form == scalarForm, v.form == wordForm && !isJSON:
 		return text(value), nil
 	case isJSON:
 		n, err := fromJSON(trimmed)
@@ -213,6 +221,10 @@ func (v variable) example() string {
 		return `such as {"uid": "username", "mail": "email"}, with double quotes and without a last comma`
 	case "groups.attributes":
 		return `such as {"cn": "name"}, with double quotes and without a last comma`
+	case "limits":
+		return `off, or such as {"users": {"count": 20, "percent": 10}, "attributes": "off"}`
+	case "removal.delete.references":
+		return `such as {"shop_order.customer_id": "set_null"}`
 	case "flags":
 		return `such as {"staff": "cn=admins,ou=groups,dc=example,dc=com"}`
 	}

@@ -62,7 +62,7 @@ sources:
     encoding: json
     interval: 5m
     retry: {for: 1m}
-    limits: {}
+    limits: {window: 12h, superusers: {count: 0, percent: 0, most: 3, all: 0}, groups: off}
     history: {full_every: 1d12h, keep: 30d}
 targets:
   default:
@@ -80,12 +80,15 @@ targets:
       columns: {active: enabled}
     groups: {attributes: {cn: name}, membership: false, on_removed: delete}
     adopt: {existing: false, privileged: true}
-    removal: {scope: linked, grace: 0s, callbacks: [deactivate]}
+    removal: {scope: all, exclude: [svc-*], grace: 7d, missing: deactivate, callbacks: [deactivate, delete],
+      delete: {after: 30d, references: {shop_order.customer_id: set_null}}, delete_by_username: true}
 `
 
 func TestFileGivesEverySetting(t *testing.T) {
 	c := mustLoad(t, full)
 	fallback := "none@example.com"
+	limits := defaultLimits()
+	limits.Window, limits.Superusers, limits.Groups.On = 12*time.Hour, Limit{Most: 3, On: true}, false
 	corp := Source{
 		Name: "corp", URIs: []string{"ldap://dc1.example.com", "ldap://dc2.example.com:3389"}, StartTLS: true,
 		TLS:   TLS{CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
@@ -99,7 +102,7 @@ func TestFileGivesEverySetting(t *testing.T) {
 			Superuser: &FlagRule{Group: "CN=Root,DC=example,DC=com"},
 		},
 		ID: "objectGUID", PageSize: 500, Encoding: "json", Interval: 5 * time.Minute, Retry: Retry{For: time.Minute},
-		History: History{FullEvery: 36 * time.Hour, Keep: 720 * time.Hour},
+		Limits: limits, History: History{FullEvery: 36 * time.Hour, Keep: 720 * time.Hour},
 	}
 	if got := *c.Source("corp"); !reflect.DeepEqual(got, corp) {
 		t.Errorf("source:\n got %+v\nwant %+v", got, corp)
@@ -120,7 +123,10 @@ func TestFileGivesEverySetting(t *testing.T) {
 		},
 		Groups:  TargetGroups{Attributes: Attributes{{Name: "cn", Column: "name"}}, OnRemoved: "delete"},
 		Adopt:   Adopt{Privileged: true},
-		Removal: Removal{Scope: "linked", Callbacks: []string{"deactivate"}},
+		Removal: Removal{
+			Scope: "all", Exclude: []string{"svc-*"}, Grace: 168 * time.Hour, Missing: "deactivate", Callbacks: []string{"deactivate", "delete"},
+			Delete: Deletion{After: 720 * time.Hour, References: map[string]string{"shop_order.customer_id": "set_null"}}, DeleteByUsername: true,
+		},
 	}
 	if got := *c.Target("default"); !reflect.DeepEqual(got, target) {
 		t.Errorf("target:\n got %+v\nwant %+v", got, target)

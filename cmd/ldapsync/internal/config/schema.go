@@ -73,7 +73,7 @@ func (d *decoder) source(n *yaml.Node, path string, s *Source) error {
 		"page_size": d.number(&s.PageSize),
 		"encoding":  d.choice(&s.Encoding, "protobuf", "json"),
 		"interval":  d.duration(&s.Interval),
-		"limits":    d.later(func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }),
+		"limits":    d.limits(&s.Limits),
 		"tls": func(n *yaml.Node, path string) error {
 			return d.object(n, path, fields{
 				"ca_file":              d.text(&s.TLS.CAFile),
@@ -166,17 +166,6 @@ func (d *decoder) target(n *yaml.Node, path string, t *Target) error {
 				"privileged": d.flag(&t.Adopt.Privileged),
 			})
 		},
-		"removal": func(n *yaml.Node, path string) error {
-			return d.object(n, path, fields{
-				"scope": d.later(func(n *yaml.Node) bool { return n.Value == "linked" }),
-				"grace": d.later(func(n *yaml.Node) bool {
-					v, ok := parseDuration(n.Value)
-					return ok && v == 0
-				}),
-				"limits":             d.later(func(n *yaml.Node) bool { return n.Kind == yaml.MappingNode && len(n.Content) == 0 }),
-				"callbacks":          d.texts(&t.Removal.Callbacks),
-				"delete_by_username": d.flag(&t.Removal.DeleteByUsername),
-			})
-		},
+		"removal": func(n *yaml.Node, path string) error { return d.removal(n, path, &t.Removal) },
 	})
 }

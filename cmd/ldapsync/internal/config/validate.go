@@ -23,6 +23,11 @@ func (c *Config) validate() error {
 			return err
 		}
 	}
+	for i := range c.Sources {
+		if err := c.validateGrace(&c.Sources[i]); err != nil {
+			return err
+		}
+	}
 	if c.State == "" {
 		return fault.New(fault.Usage, "set --state, LDAPSYNC_STATE_DIR or state:", "state: no directory, and no home to put it")
 	}
@@ -217,6 +222,9 @@ func (c *Config) validateTarget(t *Target) error {
 		return err
 	}
 	if err := c.validateFlagColumns(path+".users.attributes", t); err != nil {
+		return err
+	}
+	if err := c.validateRemoval(path+".removal", t); err != nil {
 		return err
 	}
 	for column := range t.Users.Defaults {
