@@ -92,3 +92,18 @@ func BenchmarkReadIndex(b *testing.B) {
 	}
 	perEntry(b, len(m.Users))
 }
+
+// One user of a batch, as whoever looks for last-known entries picks them.
+func BenchmarkPickUsers(b *testing.B) {
+	m := benchBatch()
+	e := benchEvent(b, m)
+	one := m.Ids[len(m.Ids)/2]
+	b.SetBytes(int64(len(e.Data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if users, err := proto.PickUsers(e, func(id string) bool { return id == one }); err != nil || len(users) != 1 {
+			b.Fatal(users, err)
+		}
+	}
+	perEntry(b, len(m.Users))
+}

@@ -62,7 +62,18 @@ func userBatches() *rapid.Generator[*proto.UserUpserted] {
 			m.Ids, m.Digests = append(m.Ids, u.Id), append(m.Digests, d[:]...)
 		}
 		m.Retained = retained(len(m.Ids)).Draw(t, "retained")
+		m.Losses = rapid.SliceOfN(losses(), 0, 3).Draw(t, "losses")
 		return m
+	})
+}
+
+func losses() *rapid.Generator[*proto.Loss] {
+	return rapid.Custom(func(t *rapid.T) *proto.Loss {
+		return &proto.Loss{
+			Kind:   rapid.SampledFrom([]string{"", "user", "group"}).Draw(t, "kind"),
+			Change: rapid.SampledFrom([]string{"", proto.ChangeRemoved, proto.ChangeMembership, proto.ChangeAttribute}).Draw(t, "change"),
+			Key:    rapid.String().Draw(t, "key"), Count: rapid.Uint64().Draw(t, "count"),
+		}
 	})
 }
 

@@ -88,18 +88,7 @@ func (ix *Index) decode(e Event) ([]byte, error) {
 
 // scan reads fields 2 to 6 of UserUpserted or GroupUpserted, which have the same numbers in both.
 func (ix *Index) scan(b []byte) (digests []byte, err error) {
-	for len(b) > 0 {
-		field, wire, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return nil, errTruncated
-		}
-		b = b[n:]
-		size := protowire.ConsumeFieldValue(field, wire, b)
-		if size < 0 {
-			return nil, errTruncated
-		}
-		value := b[:size]
-		b = b[size:]
+	err = fields(b, func(field protowire.Number, wire protowire.Type, value []byte) error {
 		switch {
 		case field == 2 && wire == protowire.VarintType:
 			v, _ := protowire.ConsumeVarint(value)
@@ -113,23 +102,29 @@ func (ix *Index) scan(b []byte) (digests []byte, err error) {
 			v, _ := protowire.ConsumeVarint(value)
 			ix.Retained = append(ix.Retained, Retained(v))
 		case field == 5 && wire == protowire.BytesType:
-			packed, _ := protowire.ConsumeBytes(value)
-			for len(packed) > 0 {
-				v, n := protowire.ConsumeVarint(packed)
-				if n < 0 {
-					return nil, errTruncated
-				}
-				packed = packed[n:]
-				ix.Retained = append(ix.Retained, Retained(v))
-			}
+			return ix.unpackRetained(value)
 		case field == 6 && wire == protowire.BytesType && !ix.Group:
 			v, _ := protowire.ConsumeBytes(value)
 			loss := new(Loss)
 			if err := proto.Unmarshal(v, loss); err != nil {
-				return nil, err
+				return err
 			}
 			ix.Losses = append(ix.Losses, loss)
 		}
+		return nil
+	})
+	return digests, err
+}
+
+func (ix *Index) unpackRetained(value []byte) error {
+	packed, _ := protowire.ConsumeBytes(value)
+	for len(packed) > 0 {
+		v, n := protowire.ConsumeVarint(packed)
+		if n < 0 {
+			return errTruncated
+		}
+		packed = packed[n:]
+		ix.Retained = append(ix.Retained, Retained(v))
 	}
-	return digests, nil
+	return nil
 }

@@ -3,9 +3,11 @@ package proto_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	pb "google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
 	"ldapsync/proto"
@@ -26,7 +28,7 @@ func TestReadIndexEqualsDecoding(t *testing.T) {
 		} else {
 			u := userBatches().Draw(t, "batch")
 			m, digests = u, u.Digests
-			want = proto.Index{DigestVersion: u.DigestVersion, IDs: u.Ids, Retained: u.Retained}
+			want = proto.Index{DigestVersion: u.DigestVersion, IDs: u.Ids, Retained: u.Retained, Losses: u.Losses}
 		}
 		var err error
 		if e.Data, err = proto.Marshal(contentType, m); err != nil {
@@ -44,8 +46,9 @@ func TestReadIndexEqualsDecoding(t *testing.T) {
 }
 
 func sameIndex(t interface{ Fatalf(string, ...any) }, got, want proto.Index) {
-	if got.Group != want.Group || got.Removed != want.Removed || got.DigestVersion != want.DigestVersion ||
-		!slices.Equal(got.IDs, want.IDs) || !slices.Equal(got.Digests, want.Digests) || !slices.Equal(got.Retained, want.Retained) {
+	if got.Group != want.Group || got.Removed != want.Removed || got.Missing != want.Missing || !got.Since.Equal(want.Since) ||
+		got.DigestVersion != want.DigestVersion || !slices.Equal(got.IDs, want.IDs) || !slices.Equal(got.Digests, want.Digests) ||
+		!slices.Equal(got.Retained, want.Retained) || !slices.EqualFunc(got.Losses, want.Losses, func(a, b *proto.Loss) bool { return pb.Equal(a, b) }) {
 		t.Fatalf("index %+v, want %+v", got, want)
 	}
 }
@@ -69,6 +72,27 @@ func TestReadIndexOfRemovals(t *testing.T) {
 	}
 }
 
+// Who is missing has been so since the event that said it first; the later ones, which full snapshots repeat, name that time.
+func TestReadIndexOfTheMissing(t *testing.T) {
+	stored, since := time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC), time.Date(2026, 11, 20, 4, 0, 0, 0, time.UTC)
+	for _, contentType := range encodings {
+		for want, m := range map[time.Time]*proto.UserMissing{
+			stored: {User: &proto.User{Id: "7"}},
+			since:  {User: &proto.User{Id: "7"}, Since: timestamppb.New(since)},
+		} {
+			data, err := proto.Marshal(contentType, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ix, err := proto.ReadIndex(proto.Event{Type: proto.TypeUserMissing, ContentType: contentType, Data: data, Time: stored})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameIndex(t, ix, proto.Index{Missing: true, Since: want, IDs: []string{"7"}})
+		}
+	}
+}
+
 func TestReadIndexRefuses(t *testing.T) {
 	batch := func(m *proto.UserUpserted) []byte {
 		data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
@@ -88,6 +112,8 @@ func TestReadIndexRefuses(t *testing.T) {
 		"a retained mark more":   {Type: proto.TypeUserUpserted, ContentType: proto.ContentTypeProtobuf, Data: batch(&proto.UserUpserted{Retained: make([]proto.Retained, 1)})},
 		"protobuf that is JSON":  {Type: proto.TypeUserUpserted, ContentType: proto.ContentTypeProtobuf, Data: []byte(`{"ids":[]}`)},
 		"JSON that is protobuf":  {Type: proto.TypeUserUpserted, ContentType: proto.ContentTypeJSON, Data: whole},
+		"a loss cut short":       {Type: proto.TypeUserUpserted, ContentType: proto.ContentTypeProtobuf, Data: []byte{0x32, 2, 0x0a, 5}},
+		"a missing cut short":    {Type: proto.TypeUserMissing, ContentType: proto.ContentTypeProtobuf, Data: []byte{0x1a, 5}},
 		"a removal cut short":    {Type: proto.TypeUserRemoved, ContentType: proto.ContentTypeProtobuf, Data: []byte{0x1a, 5}},
 		"a type that isn't ours": {Type: "user.renamed", ContentType: proto.ContentTypeProtobuf, Data: whole},
 	} {
@@ -119,16 +145,18 @@ func TestReadIndexReadsOtherEncoders(t *testing.T) {
 // Whatever bytes arrive, reading the index doesn't panic, and where a full decoder can read them and they fit together, the index is the same.
 func FuzzReadIndex(f *testing.F) {
 	whole, err := pb.Marshal(&proto.UserUpserted{Snapshot: 3, DigestVersion: 1, Ids: []string{"a", "b"}, Digests: make([]byte, 32),
-		Retained: []proto.Retained{1, 2}, Users: []*proto.User{{Id: "a"}, {Id: "b"}}})
+		Retained: []proto.Retained{1, 2}, Losses: []*proto.Loss{{Kind: "user", Change: "attribute", Key: "mail", Count: 2}},
+		Users: []*proto.User{{Id: "a"}, {Id: "b"}}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(whole)
 	f.Add(whole[:len(whole)/2])
 	f.Add([]byte{0x2a, 0x01, 0xff})
+	f.Add([]byte{0x32, 0x02, 0x08, 0x01})
 	f.Add([]byte{0x1b, 0x1c})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, kind := range []proto.Type{proto.TypeUserRemoved, proto.TypeGroupRemoved, proto.TypeGroupUpserted} {
+		for _, kind := range []proto.Type{proto.TypeUserRemoved, proto.TypeUserMissing, proto.TypeGroupRemoved, proto.TypeGroupUpserted} {
 			for _, contentType := range encodings {
 				_, _ = proto.ReadIndex(proto.Event{Type: kind, ContentType: contentType, Data: data})
 			}
@@ -145,7 +173,7 @@ func FuzzReadIndex(f *testing.F) {
 		if !fits {
 			return
 		}
-		want := proto.Index{DigestVersion: m.DigestVersion, IDs: m.Ids, Retained: m.Retained}
+		want := proto.Index{DigestVersion: m.DigestVersion, IDs: m.Ids, Retained: m.Retained, Losses: m.Losses}
 		for i := range m.Ids {
 			want.Digests = append(want.Digests, proto.Digest(m.Digests[16*i:]))
 		}

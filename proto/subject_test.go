@@ -64,7 +64,7 @@ func TestEntryEventsAreNamed(t *testing.T) {
 			t.Errorf("%s: Entry is %v", kind, kind.Entry())
 		}
 	}
-	if entries != 4 {
+	if entries != 5 {
 		t.Errorf("%d types carry entries", entries)
 	}
 }
