@@ -36,6 +36,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Now gives the times in dead letters. Default: time.Now.
 	Now func() time.Time
+
+	every bool // entries whose links say that they are applied are compared, too
 }
 
 // Adoption says which accounts that are there already, without a link, may be taken over by an entry of the same name.
@@ -85,7 +87,7 @@ func (c Config) hash() string {
 func (c Config) settings(kind proto.Kind) settings {
 	s := settings{
 		source: c.Source, kind: kind, mapping: c.mapping(kind), adopt: c.Adopt,
-		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups,
+		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups, every: c.every,
 	}
 	if s.mapping != nil {
 		s.hash = s.mapping.Hash()

@@ -19,6 +19,7 @@ type settings struct {
 	atEnd       bool   // of a snapshot: what is still parked becomes a dead letter
 	refused     string // why the database refused the batch's only entry: it becomes a dead letter
 	bare        bool   // even the flags and memberships of the refused entry
+	every       bool   // entries whose links say that they are applied are compared, too
 }
 
 // facts are what the database says about the entries of a batch.
@@ -88,7 +89,7 @@ func (f *facts) settled(s settings, it item) bool {
 	if it.removed {
 		return !ok || l.State != Present
 	}
-	return ok && l.State == Present && l.Digest == it.digest && l.Mapping == s.hash
+	return ok && !s.every && l.State == Present && l.Digest == it.digest && l.Mapping == s.hash
 }
 
 func (f *facts) readLinks(ctx context.Context, r Reader, s settings, items []item) error {

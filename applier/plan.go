@@ -154,6 +154,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 		c.compare(before, p.mapping.active)
 	}
 	p.groupsOf(&c, u)
+	was := l
 	if c.Action == Update && len(c.Set)+len(c.Join)+len(c.Leave) == 0 && !returning {
 		c.Action = Touch
 	}
@@ -161,6 +162,10 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	l.State, l.GoneSequence, l.GoneReason, l.DeactivatedBy = Present, 0, "", ""
 	l.DeactivatedAt = Link{}.DeactivatedAt
 	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
+	if p.every && c.Action == Touch && sameLink(l, was) && l.Mapping == was.Mapping && l.Name == was.Name {
+		c.Action = Unchanged
+		return c
+	}
 	c.Link, c.NewLink = &l, !linked
 	return c
 }

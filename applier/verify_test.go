@@ -1,0 +1,76 @@
+package applier
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"ldapsync/proto"
+)
+
+// differences are what Verify tells, a line each.
+func (e *env) differences(repair bool) (lines []string) {
+	e.t.Helper()
+	each := func(kind proto.Kind, c Change) {
+		line := fmt.Sprintf("%s %s %s", c.Action, kind, c.ID)
+		for _, i := range c.Set {
+			line += fmt.Sprintf(" %v→%v", c.Before[i], c.Values[i])
+		}
+		lines = append(lines, line+fmt.Sprintf(" +%d -%d", len(c.Join), len(c.Leave)))
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Verify(e.t.Context(), repair, each); err != nil {
+		e.t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestVerifyFindsWhatWasChangedByHandAndRepairsIt(t *testing.T) {
+	e := newEnv(t)
+	e.group("dev", "ops")
+	e.upsert("ada mail=a@x in dev", "bob in dev ops", "eve")
+	e.commitSnapshot()
+	e.mustApply()
+	if got := e.differences(false); got != nil {
+		t.Fatalf("nothing was changed: %q", got)
+	}
+	if writes := e.writes; e.differences(true) != nil || e.writes != writes {
+		t.Errorf("%d writes to repair nothing", e.writes-writes)
+	}
+
+	links := e.over.links[proto.KindUser]
+	ada, bob, eve := links["id-ada"].PK, links["id-bob"].PK, links["id-eve"].PK
+	dev := e.over.links[proto.KindGroup]["gid-dev"].PK
+	row := e.over.rows[proto.KindUser][ada]
+	row.Values = slices.Clone(row.Values)
+	row.Values[1] = "mallory@x"
+	e.over.rows[proto.KindUser][ada] = row
+	e.over.joined[bob][dev] = false
+	e.over.member(eve, []string{dev}, true)
+
+	want := []string{"update user id-ada mallory@x→a@x +0 -0", "update user id-bob +1 -0", "update user id-eve +0 -1"}
+	if got := e.differences(false); !slices.Equal(got, want) {
+		t.Fatalf("found %q, not %q", got, want)
+	}
+	if got := e.differences(true); !slices.Equal(got, want) {
+		t.Errorf("repaired %q, not %q", got, want)
+	}
+	if got := e.differences(false); got != nil {
+		t.Errorf("left: %q", got)
+	}
+	e.want("3 ada a@x in dev", "4 bob in dev ops", "5 eve")
+}
+
+// What was published behind the checkpoint is no difference.
+func TestVerifyKeepsToTheCheckpoint(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada mail=a@x")
+	e.commitSnapshot()
+	e.mustApply()
+	e.upsert("ada mail=b@x", "bob")
+	e.commitSnapshot()
+	if got := e.differences(false); got != nil {
+		t.Errorf("%q", got)
+	}
+	e.want("1 ada a@x")
+}
