@@ -2,54 +2,27 @@ package applier
 
 import (
 	"context"
-	"crypto/sha256"
 	"iter"
 
 	"ldapsync/proto"
 )
 
-// State at S: what the stream says of every entry after its first S sequences. It takes two passes over the messages from the last
-// committed full snapshot on. The first one finds the last sequence that carries each entry, 24 bytes for each; the second hands
-// out each entry once.
-
-type entryKey [16]byte
-
-func keyOf(kind proto.Kind, id string) entryKey {
-	sum := sha256.Sum256([]byte(string(kind) + ":" + id))
-	return entryKey(sum[:16])
-}
-
-// stateAt hands out the present entries of the state at sequence to, in batches of about size entries. from is where the last
-// committed full snapshot begins.
+// stateAt hands out the entries that the state at sequence to has, in batches of about size entries. from is where the last
+// committed full snapshot begins. A missing user is one of them.
 func stateAt(ctx context.Context, stream Stream, from, to uint64, size int) iter.Seq2[[]batch, error] {
 	return func(yield func([]batch, error) bool) {
-		last := map[entryKey]uint64{}
-		for e, err := range stream.Read(ctx, from, to) {
-			if err == nil {
-				err = note(last, e)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
+		state, err := proto.ReadState(ctx, stream, from, to)
+		if err != nil {
+			yield(nil, err)
+			return
 		}
 		var b batches
-		for e, err := range stream.Read(ctx, from, to) {
-			var all batches
-			if err == nil {
-				err = all.event(e)
-			}
+		for e, err := range state.Entries(ctx) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for _, run := range all.runs {
-				for _, it := range run.items {
-					if !it.removed && last[keyOf(run.kind, it.id)] == e.Sequence {
-						b.add(run.kind, it)
-					}
-				}
-			}
+			b.add(e.Kind, stated(e))
 			if b.n >= size {
 				if !yield(b.runs, nil) {
 					return
@@ -63,20 +36,11 @@ func stateAt(ctx context.Context, stream Stream, from, to uint64, size int) iter
 	}
 }
 
-func note(last map[entryKey]uint64, e proto.Event) error {
-	if !e.Type.Entry() {
-		return nil
+// stated makes an item of an entry of a state.
+func stated(e proto.StateEntry) item {
+	it := item{id: e.ID(), entry: e.User, digest: e.Digest, seq: e.Sequence}
+	if e.Kind == proto.KindGroup {
+		it.entry = e.Group
 	}
-	ix, err := proto.ReadIndex(e)
-	if err != nil {
-		return err
-	}
-	kind := proto.KindUser
-	if ix.Group {
-		kind = proto.KindGroup
-	}
-	for _, id := range ix.IDs {
-		last[keyOf(kind, id)] = e.Sequence
-	}
-	return nil
+	return it
 }
