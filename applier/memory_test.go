@@ -27,6 +27,9 @@ type memory struct {
 type nothing struct{}
 
 func (nothing) Links(context.Context, string, proto.Kind, []string) ([]Link, error) { return nil, nil }
+func (nothing) LinksAfter(context.Context, string, proto.Kind, string, int) ([]Link, error) {
+	return nil, nil
+}
 func (nothing) LinksOf(context.Context, proto.Kind, []string) ([]Link, error)       { return nil, nil }
 func (nothing) Rows(context.Context, proto.Kind, []string) ([]Row, error)           { return nil, nil }
 func (nothing) Named(context.Context, proto.Kind, []string) ([]Row, error)          { return nil, nil }

@@ -42,6 +42,8 @@ var ErrMoved = errors.New("another applier moved the checkpoint")
 type Reader interface {
 	// Links returns the links of these entries.
 	Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]Link, error)
+	// LinksAfter returns the links of a source whose entries aren't gone, in the order of their ids: those behind after, at most limit.
+	LinksAfter(ctx context.Context, source string, kind proto.Kind, after string, limit int) ([]Link, error)
 	// LinksOf returns the links of every source to these rows.
 	LinksOf(ctx context.Context, kind proto.Kind, pks []string) ([]Link, error)
 	// Rows returns Django's rows with these primary keys.

@@ -57,6 +57,36 @@ var linkCases = map[string]func(*suite){
 			return err
 		})
 	},
+	"LinksAreListedInPages": func(s *suite) {
+		gone := link(proto.KindUser, "b", "2", "b")
+		gone.State = applier.Gone
+		other := link(proto.KindUser, "bb", "7", "bb")
+		other.Source = "lab"
+		var changes []applier.Change
+		for _, l := range []*applier.Link{link(proto.KindUser, "a", "1", "a"), gone, link(proto.KindUser, "B", "3", "c"), link(proto.KindUser, "é", "4", "d"),
+			link(proto.KindUser, "c-1", "5", "e"), link(proto.KindUser, "c", "6", "f"), other} {
+			changes = append(changes, touch(l))
+		}
+		s.write(proto.KindUser, changes...)
+		s.write(proto.KindGroup, touch(link(proto.KindGroup, "aa", "1", "aa")))
+		s.view(func(r applier.Reader) error {
+			var pages [][]string
+			for after := ""; ; {
+				page, err := r.LinksAfter(s.Context(), source, proto.KindUser, after, 2)
+				if err != nil || len(page) == 0 {
+					if fmt.Sprint(pages) != "[[B a] [c c-1] [é]]" {
+						s.Errorf("pages: %v", pages)
+					}
+					return err
+				}
+				ids := []string{}
+				for _, l := range page {
+					ids, after = append(ids, l.ID), l.ID
+				}
+				pages = append(pages, ids)
+			}
+		})
+	},
 	"NobodyOwnsATombstone": func(s *suite) {
 		tomb := link(proto.KindUser, "tomb", "", "tomb")
 		tomb.State = applier.Deleted
