@@ -142,27 +142,35 @@ func (r *Requests) first(ctx context.Context, consumer jetstream.Consumer) (jets
 
 // decode reads a request as any tool may have written it; nil if nothing can be made of it, which is then taken off the stream.
 func (r *Requests) decode(m jetstream.Msg) *proto.RunRequest {
-	e := proto.Event{ContentType: m.Headers().Get(proto.HeaderContentType), Data: m.Data()}
-	if e.ContentType == "" {
-		e.ContentType = proto.ContentTypeProtobuf
-		if len(e.Data) > 0 && e.Data[0] == '{' {
-			e.ContentType = proto.ContentTypeJSON
-		}
+	var sequence uint64
+	if meta, err := m.Metadata(); err == nil {
+		sequence = meta.Sequence.Stream
 	}
-	meta, err := m.Metadata()
-	if err == nil {
-		e.Type, e.Sequence = "run request", meta.Sequence.Stream
-	}
-	request := &proto.RunRequest{}
-	if err := proto.Unmarshal(e, request); err != nil {
+	request, err := readRequest(m.Headers(), m.Data(), sequence)
+	if err != nil {
 		r.bus.logger.Warn("a request that can't be read is dropped", "source", r.source, "error", err)
 		_ = m.Term()
 		return nil
 	}
-	if request.Id == "" {
-		request.Id = strconv.FormatUint(e.Sequence, 10)
-	}
 	return request
+}
+
+func readRequest(header nats.Header, data []byte, sequence uint64) (*proto.RunRequest, error) {
+	e := proto.Event{Type: "run request", ContentType: header.Get(proto.HeaderContentType), Data: data, Sequence: sequence}
+	if e.ContentType == "" {
+		e.ContentType = proto.ContentTypeProtobuf
+		if len(data) > 0 && data[0] == '{' {
+			e.ContentType = proto.ContentTypeJSON
+		}
+	}
+	request := new(proto.RunRequest)
+	if err := proto.Unmarshal(e, request); err != nil {
+		return nil, err
+	}
+	if request.Id == "" {
+		request.Id = strconv.FormatUint(sequence, 10)
+	}
+	return request, nil
 }
 
 // ack takes the requests handed out last off the stream.
