@@ -3,11 +3,39 @@
 //
 // The schema is ldapsync/v1/events.proto; events.pb.go is generated from it. Around it stand the parts of the contract that a
 // schema can't say: subjects and stream names (subject.go), the CloudEvents headers (event.go), the two encodings (codec.go),
-// the digest (digest.go), and the index by which a reader learns what a batch carries without decoding it (index.go).
+// the digest (digest.go), the index by which a reader learns what a batch carries without decoding it (index.go), picking single entries
+// out of a batch (pick.go), and what names the entries of a hold (hold.go).
 //
 // Promised: every entry event tells the whole state of each entry it carries and is true when published; events of one source
 // are totally ordered by their stream sequence; a field's number and meaning never change. Not promised: dense sequences
 // (erasure leaves holes), the number of entries in a batch, or that a snapshot that was started is ever committed.
+//
+// # For integrators: missing, held, decided
+//
+// A consumer that only wants the directory as it is follows user.upserted, user.removed, group.upserted and group.removed, and may ignore
+// every other event. Nothing that is held has happened: it isn't in the entry events, and needs no handling. The rest is for those who want
+// to act earlier, or to show what waits.
+//
+// user.missing comes only from sources with a grace. She isn't found in the directory any more, and is still to be kept: her user.removed
+// follows when the grace is over, or a user.upserted without a retained mark if she returns, even if nothing about her changed. Missing since:
+// `since`, and where that is absent the stream's own time of the event. Every full snapshot carries the last-known user with the mark
+// RETAINED_MISSING, then user.missing again with `since`: a repetition, not news. A user who was never said to be missing may be removed.
+//
+// retained marks in a batch say that the entry wasn't read in this pass as it stands there: HELD (what the directory says about it now waits for
+// a person), MISSING, SKIPPED. The entry is true as last known; keep it.
+//
+// snapshot.held is a state, not an increment: it replaces everything that an earlier one said. Until all its parts are there,
+// 1 to `parts` of one snapshot, the one before it holds. Without a hold it says that nothing waits any more. A hold that isn't in the next
+// state was released by a person, or dissolved because the directory healed. It names entries by EntryKey, not by id, so that it stays short:
+// hash the ids you know, and compare. A hold longer than a message goes on in the next part, with the same hash. The same entry may be
+// in several holds, and is published when it is in none. What is `rejected` waits for nobody, and is still held.
+//
+// HoldHash stands for exactly these entries with exactly these changes: another entry, or another change of one of them, is another hash and
+// needs another approval. A program approves by a RunRequest with a Verdict. The answer is snapshot.decided, in the snapshot whose
+// SnapshotStarted.requests names the request, before the entry events that follow from it. A decision without a hold, or for fewer entries than
+// were shown, says in `note` why. `approved`, of what is then removed or missing, is the hash of that hold.
+//
+// `losses` count what went without a person's approval, and only limits need them.
 //
 // The package depends on the protobuf runtime alone, and everything else may depend on it.
 package proto

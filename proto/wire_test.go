@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
-	"time"
 
 	pb "google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"ldapsync/proto"
 )
@@ -23,49 +25,23 @@ const request proto.Type = "run.request"
 // messages has an empty message for each type of event.
 func messages() map[proto.Type]proto.Message {
 	return map[proto.Type]proto.Message{
-		proto.TypeUserUpserted: &proto.UserUpserted{}, proto.TypeUserRemoved: &proto.UserRemoved{},
+		proto.TypeUserUpserted: &proto.UserUpserted{}, proto.TypeUserMissing: &proto.UserMissing{}, proto.TypeUserRemoved: &proto.UserRemoved{},
 		proto.TypeGroupUpserted: &proto.GroupUpserted{}, proto.TypeGroupRemoved: &proto.GroupRemoved{},
 		proto.TypeSnapshotStarted: &proto.SnapshotStarted{}, proto.TypeSnapshotCommitted: &proto.SnapshotCommitted{},
-		proto.TypeSnapshotHeld: &proto.SnapshotHeld{}, proto.TypeSnapshotAborted: &proto.SnapshotAborted{},
-		request: &proto.RunRequest{},
+		proto.TypeSnapshotHeld: &proto.SnapshotHeld{}, proto.TypeSnapshotDecided: &proto.SnapshotDecided{},
+		proto.TypeSnapshotAborted: &proto.SnapshotAborted{},
+		request:                   &proto.RunRequest{},
 	}
 }
 
-// samples is what -freeze writes.
-func samples() map[proto.Type]proto.Message {
-	user := plainUser()
-	leaver := &proto.User{Id: "6b5b3b2c-6a39-4d3c-9f0a-0d9d7f1f6d02", Dn: "uid=grace,ou=people,dc=example,dc=com", GroupsUnknown: true,
-		Attributes: []*proto.Attribute{{Name: "jpegPhoto", Binary: [][]byte{{0xff, 0xd8, 0, 1}}}}, Active: no(), Staff: yes(), Superuser: no()}
-	group := &proto.Group{Id: "g1", Dn: "cn=Staff,ou=groups,dc=example,dc=com", Attributes: []*proto.Attribute{{Name: "cn", Values: []string{"Staff"}}}}
-	digest := func(d proto.Digest) []byte { return d[:] }
-	return map[proto.Type]proto.Message{
-		proto.TypeUserUpserted: &proto.UserUpserted{Snapshot: 7, DigestVersion: 1, Ids: []string{user.Id, leaver.Id},
-			Digests:  append(digest(proto.DigestUser(user)), digest(proto.DigestUser(leaver))...),
-			Retained: []proto.Retained{proto.Retained_RETAINED_UNSPECIFIED, proto.Retained_RETAINED_MISSING}, Users: []*proto.User{user, leaver}},
-		proto.TypeUserRemoved: &proto.UserRemoved{Snapshot: 8, Reason: "looked for by entryUUID, not found", User: leaver},
-		proto.TypeGroupUpserted: &proto.GroupUpserted{Snapshot: 7, DigestVersion: 1, Ids: []string{group.Id},
-			Digests: digest(proto.DigestGroup(group)), Groups: []*proto.Group{group}},
-		proto.TypeGroupRemoved: &proto.GroupRemoved{Snapshot: 8, Reason: "looked for by entryUUID, not found", Group: group},
-		proto.TypeSnapshotStarted: &proto.SnapshotStarted{Snapshot: 7, StreamId: "Zk9nq3", Full: true, Server: "ldaps://dc1.example.com:636",
-			Question: &proto.Question{Bases: []string{"ou=people,dc=example,dc=com", "ou=groups,dc=example,dc=com"}, UserFilter: "(objectClass=person)",
-				GroupFilter: "(objectClass=groupOfNames)", Scope: "subtree", Attributes: []string{"cn", "mail", "uid"},
-				NamingContext: "dc=example,dc=com", IdAttribute: "entryUUID"},
-			Requests: []string{"request-1"}, Version: "v1.0.0"},
-		proto.TypeSnapshotCommitted: &proto.SnapshotCommitted{Snapshot: 8, StartedSequence: 1 << 60, FullSequence: 12,
-			Users:    &proto.Counts{Read: 1000, Added: 1, Changed: 2, Unchanged: 994, Removed: 4, Skipped: 1, Held: 3},
-			Groups:   &proto.Counts{Read: 40, Unchanged: 40},
-			Skipped:  []*proto.Skipped{{Dn: "uid=noname,ou=people,dc=example,dc=com", Reason: "no uid"}},
-			FullTime: timestamppb.New(time.Date(2026, 11, 23, 4, 5, 6, 789000000, time.UTC))},
-		proto.TypeSnapshotHeld: &proto.SnapshotHeld{Snapshot: 8, Holds: []*proto.Hold{{Kind: "user", Change: "removed", Count: 3, Of: 1000,
-			Reason: "more than 0.2 % within a day"}}},
-		proto.TypeSnapshotAborted: &proto.SnapshotAborted{Snapshot: 9, Reason: "the server cut the listing: sizeLimitExceeded"},
-		request:                   &proto.RunRequest{Id: "request-1", RequestedBy: "ada", Full: true},
-	}
-}
-
-func sampleFile(kind proto.Type, contentType string) string {
+// sampleFile is where the nth sample of a type, from 0, is frozen: user.upserted.v1.json, user.upserted.v1-2.json, …
+func sampleFile(kind proto.Type, n int, contentType string) string {
 	extension := map[string]string{proto.ContentTypeProtobuf: ".binpb", proto.ContentTypeJSON: ".json"}[contentType]
-	return filepath.Join("testdata", "wire", string(kind)+".v1"+extension)
+	name := string(kind) + ".v1"
+	if n > 0 {
+		name += fmt.Sprintf("-%d", n+1)
+	}
+	return filepath.Join("testdata", "wire", name+extension)
 }
 
 // What was published once stays readable for ever, and says the same.
@@ -73,36 +49,83 @@ func TestFrozenSamplesDecodeAndEncodeToThemselves(t *testing.T) {
 	if *freeze {
 		freezeSamples(t)
 	}
+	tested := 0
 	for _, kind := range append(proto.EventTypes(), request) {
-		decoded := map[string]proto.Message{}
-		for _, contentType := range encodings {
-			data, err := os.ReadFile(sampleFile(kind, contentType))
-			if err != nil {
-				t.Errorf("%v: a new type of event gets a frozen sample: go test ./proto -freeze", err)
-				continue
-			}
-			m := messages()[kind]
-			if err := proto.Unmarshal(proto.Event{Type: kind, ContentType: contentType, Data: data}, m); err != nil {
-				t.Error(err)
-				continue
-			}
-			if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 {
-				t.Errorf("%s: %d bytes aren't understood any more", kind, len(unknown))
-			}
-			again, err := proto.Marshal(contentType, m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if contentType == proto.ContentTypeJSON {
-				data, again = compact(t, data), compact(t, again) // protojson promises no white space
-			}
-			if !bytes.Equal(data, again) {
-				t.Errorf("%s, %s: encoded again as\n%s\nwas\n%s", kind, contentType, again, data)
-			}
-			decoded[contentType] = m
+		if len(samples()[kind]) == 0 {
+			t.Errorf("%s: a new type of event gets a frozen sample: go test ./proto -freeze", kind)
 		}
-		if a, b := decoded[proto.ContentTypeProtobuf], decoded[proto.ContentTypeJSON]; a != nil && b != nil && !pb.Equal(a, b) {
-			t.Errorf("%s: the two encodings say different things:\n%v\n%v", kind, a, b)
+		for n := range samples()[kind] {
+			decoded := map[string]proto.Message{}
+			for _, contentType := range encodings {
+				decoded[contentType] = thaw(t, kind, n, contentType)
+				tested++
+			}
+			if a, b := decoded[proto.ContentTypeProtobuf], decoded[proto.ContentTypeJSON]; !pb.Equal(a, b) {
+				t.Errorf("%s, sample %d: the two encodings say different things:\n%v\n%v", kind, n+1, a, b)
+			}
+		}
+	}
+	if files, err := os.ReadDir(filepath.Join("testdata", "wire")); err != nil || len(files) != tested {
+		t.Errorf("%d samples of %d were tested (%v)", tested, len(files), err)
+	}
+}
+
+// thaw decodes a frozen sample, and checks that its bytes come back.
+func thaw(t *testing.T, kind proto.Type, n int, contentType string) proto.Message {
+	t.Helper()
+	data, err := os.ReadFile(sampleFile(kind, n, contentType))
+	if err != nil {
+		t.Fatalf("%v: a new sample is frozen by go test ./proto -freeze", err)
+	}
+	m := messages()[kind]
+	if err := proto.Unmarshal(proto.Event{Type: kind, ContentType: contentType, Data: data}, m); err != nil {
+		t.Fatal(err)
+	}
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		t.Errorf("%s: %d bytes aren't understood any more", kind, len(unknown))
+	}
+	again, err := proto.Marshal(contentType, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType == proto.ContentTypeJSON {
+		data, again = compact(t, data), compact(t, again) // protojson promises no white space
+	}
+	if !bytes.Equal(data, again) {
+		t.Errorf("%s, sample %d, %s: encoded again as\n%s\nwas\n%s", kind, n+1, contentType, again, data)
+	}
+	return m
+}
+
+// A field that no sample uses could change its number without a test that fails.
+func TestSamplesUseEveryField(t *testing.T) {
+	used := map[protoreflect.FullName]bool{}
+	var walk func(m protoreflect.Message)
+	walk = func(m protoreflect.Message) {
+		m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			used[f.FullName()] = true
+			switch {
+			case f.Message() != nil && f.IsList():
+				for i := range v.List().Len() {
+					walk(v.List().Get(i).Message())
+				}
+			case f.Message() != nil:
+				walk(v.Message())
+			}
+			return true
+		})
+	}
+	for _, kind := range append(proto.EventTypes(), request) {
+		for n := range samples()[kind] {
+			walk(thaw(t, kind, n, proto.ContentTypeProtobuf).ProtoReflect())
+		}
+	}
+	all := (&proto.User{}).ProtoReflect().Descriptor().ParentFile().Messages()
+	for i := range all.Len() {
+		for j := range all.Get(i).Fields().Len() {
+			if name := all.Get(i).Fields().Get(j).FullName(); !used[name] {
+				t.Errorf("%s: no frozen sample uses it", name)
+			}
 		}
 	}
 }
@@ -118,33 +141,43 @@ func compact(t *testing.T, data []byte) []byte {
 
 func freezeSamples(t *testing.T) {
 	t.Helper()
-	for kind, m := range samples() {
-		for _, contentType := range encodings {
-			name := sampleFile(kind, contentType)
-			if _, err := os.Stat(name); err == nil {
-				continue
-			}
-			data, err := proto.Marshal(contentType, m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if contentType == proto.ContentTypeJSON {
-				var b bytes.Buffer
-				if err := json.Indent(&b, data, "", "  "); err != nil {
-					t.Fatal(err)
+	for kind, all := range samples() {
+		for n, m := range all {
+			for _, contentType := range encodings {
+				if name := sampleFile(kind, n, contentType); !exists(name) {
+					freezeSample(t, name, contentType, m)
 				}
-				data = append(b.Bytes(), '\n')
-			}
-			if err := os.WriteFile(name, data, 0o644); err != nil {
-				t.Fatal(err)
 			}
 		}
 	}
 }
 
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func freezeSample(t *testing.T, name, contentType string, m proto.Message) {
+	t.Helper()
+	data, err := proto.Marshal(contentType, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType == proto.ContentTypeJSON {
+		var b bytes.Buffer
+		if err := json.Indent(&b, data, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		data = append(b.Bytes(), '\n')
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // The same message has the same bytes: a publisher that tries again can compare.
 func TestMarshalIsDeterministic(t *testing.T) {
-	for kind, m := range samples() {
+	for _, m := range slices.Concat(slices.Collect(maps.Values(samples()))...) {
 		first, err := proto.Marshal(proto.ContentTypeProtobuf, m)
 		if err != nil {
 			t.Fatal(err)
@@ -152,11 +185,11 @@ func TestMarshalIsDeterministic(t *testing.T) {
 		for range 10 {
 			again, err := proto.Marshal(proto.ContentTypeProtobuf, proto.Clone(m))
 			if err != nil || !bytes.Equal(first, again) {
-				t.Fatalf("%s: other bytes, %v", kind, err)
+				t.Fatalf("%T: other bytes, %v", m, err)
 			}
 		}
 		if proto.Size(m) != len(first) {
-			t.Errorf("%s: Size is %d, %d bytes were written", kind, proto.Size(m), len(first))
+			t.Errorf("%T: Size is %d, %d bytes were written", m, proto.Size(m), len(first))
 		}
 	}
 }
