@@ -109,7 +109,7 @@ func (r *reader) loadUnlinked(ctx context.Context, t *table) error {
 	}
 	query := "SELECT t." + t.key + "::text, t." + quote(t.NameColumn().Name) + "::text FROM " + t.name + " t"
 	if r.ours {
-		query += " WHERE NOT EXISTS (SELECT FROM ldapsync.link l WHERE l.kind = " + literal(string(t.Kind)) + " AND l.pk = t." + t.key + "::text)"
+		query += " WHERE NOT EXISTS (SELECT FROM ldapsync.link l WHERE l.kind = " + literal(string(t.Kind)) + " AND l.pk = t." + t.key + `::text COLLATE "C")`
 	}
 	rows, err := r.db.Query(ctx, query)
 	if err != nil {

@@ -101,7 +101,7 @@ func (r *reader) Memberships(ctx context.Context, source string, users []string)
 	t := r.store.users
 	query := "SELECT m." + quote(j.User) + "::text, m." + quote(j.Group) + "::text FROM " + quote(j.Schema, j.Name) + " m WHERE m." + quote(j.User) +
 		" = ANY (" + t.keyArray(1) + `) AND EXISTS (SELECT FROM ldapsync.link g WHERE g.kind = 'group' AND g.pk = m.` + quote(j.Group) +
-		"::text AND g.source = $2 AND g.state = 'present')"
+		`::text COLLATE "C" AND g.source = $2 AND g.state = 'present')`
 	rows, err := r.db.Query(ctx, query, t.keys(users), source)
 	if err != nil {
 		return nil, err

@@ -165,7 +165,7 @@ func (t *table) fromText(expression string) string {
 	case django.UUID:
 		return expression + "::uuid"
 	}
-	return expression
+	return expression + ` COLLATE "default"` // that of our tables isn't the one of Django's indexes
 }
 
 // nameArray is the expression for parameter n as an array of names that the unique index finds.

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -51,32 +53,41 @@ func (t *tx) writeLinks(ctx context.Context, of *table, changes []*applier.Chang
 	return err
 }
 
-// insertLinks writes links that aren't there yet, of a first load as a rule: what all of them have in common is sent once.
+// insertLinks writes links that aren't there yet, in the order of the index on their ids: those of a directory have none.
 func (t *tx) insertLinks(ctx context.Context, changes []*applier.Change) error {
-	if len(changes) == 0 {
+	slices.SortFunc(changes, func(a, b *applier.Change) int { return strings.Compare(a.Link.ID, b.Link.ID) })
+	return t.copyIn(ctx, "ldapsync.link", []string{linkColumns}, len(changes), func(l *line, i int) error {
+		l.link(changes[i].Link)
 		return nil
+	})
+}
+
+// link writes a link's linkColumns.
+func (l *line) link(v *applier.Link) {
+	l.text(v.Source)
+	l.text(string(v.Kind))
+	l.text(v.ID)
+	l.text(v.PK)
+	l.text(v.DN)
+	l.text(v.Name)
+	l.text(string(v.State))
+	l.integer(int64(v.GoneSequence))
+	l.text(v.GoneReason)
+	l.bytes(v.Digest[:])
+	l.text(v.Mapping)
+	l.integer(int64(v.Sequence))
+	l.text(string(v.How))
+	if v.ActiveWritten != nil {
+		l.boolean(*v.ActiveWritten)
+	} else {
+		l.null()
 	}
-	first := changes[0].Link
-	var rest linkArrays // what isn't like the first
-	var like linkArrays
-	for _, c := range changes {
-		l := c.Link
-		if l.Source != first.Source || l.Kind != first.Kind || l.Mapping != first.Mapping || l.State != applier.Present || !l.DeactivatedAt.IsZero() {
-			rest.add(l)
-			continue
-		}
-		like.add(l)
+	l.text(v.DeactivatedBy)
+	if v.DeactivatedAt.IsZero() {
+		l.null()
+	} else {
+		l.instant(v.DeactivatedAt, timestampLayout, "+00")
 	}
-	if len(like.id) > 0 {
-		const insert = `INSERT INTO ldapsync.link (` + linkColumns + `)
-SELECT $1, $2, id, pk, dn, name, 'present', 0, '', digest, $3, seq, how, active, '', NULL
-FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[], $10::text[], $11::boolean[]) AS v(id, pk, dn, name, digest, seq, how, active)`
-		if _, err := t.tx.Exec(ctx, insert, first.Source, string(first.Kind), first.Mapping,
-			like.id, like.pk, like.dn, like.name, like.digest, like.seq, like.how, like.active); err != nil {
-			return err
-		}
-	}
-	return t.upsertLinks(ctx, &rest)
 }
 
 func (t *tx) upsertLinks(ctx context.Context, l *linkArrays) error {

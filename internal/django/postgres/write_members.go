@@ -50,18 +50,20 @@ func (t *tx) addMembers(ctx context.Context, m *members) error {
 	if j == nil || len(m.user) == 0 {
 		return nil
 	}
-	u, g, err := t.memberKeys(m)
-	if err != nil {
+	n := newJoinSQL(j)
+	if err := t.copyIn(ctx, n.table, []string{n.user, n.group}, len(m.user), func(l *line, i int) error {
+		l.text(m.user[i])
+		l.text(m.group[i])
+		return nil
+	}); err != nil {
 		return err
 	}
-	n, users, groups := newJoinSQL(j), t.store.users, t.store.groups
-	query := fmt.Sprintf("INSERT INTO %s (%s, %s) SELECT u, g FROM unnest(%s, %s) AS v(u, g)", n.table, n.user, n.group, users.keyArray(1), groups.keyArray(2))
-	if _, err := t.tx.Exec(ctx, query, u, g); err != nil {
-		return err
-	}
-	const note = `INSERT INTO ldapsync.membership (user_pk, group_pk, source) SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING`
-	_, err = t.tx.Exec(ctx, note, m.user, m.group, m.source)
-	return err
+	return t.copyIn(ctx, "ldapsync.membership", []string{"user_pk", "group_pk", "source"}, len(m.user), func(l *line, i int) error {
+		l.text(m.user[i])
+		l.text(m.group[i])
+		l.text(m.source[i])
+		return nil
+	})
 }
 
 // makeMembers inserts those that aren't there, so that no id is burnt, and remembers as made by sync those alone. ON CONFLICT is for the application that

@@ -202,62 +202,40 @@ func (t *tx) rehearse(ctx context.Context, of *table, changes []*applier.Change,
 	return err
 }
 
+// insert makes rows that keep the same columns.
 func (t *tx) insert(ctx context.Context, of *table, changes []*applier.Change, pks []string, now time.Time) error {
-	insert := insertion{columns: []string{of.key}, values: []string{"v.pk"}, aliases: []string{"pk"}, arrays: []string{of.keyArray(1)}, args: []any{of.keys(pks)}}
+	columns := []string{of.key}
+	var mapped []int // of the table's Columns
+	usual := make([]any, len(of.Columns))
 	for i, column := range of.Columns {
-		a := newArray(column, len(changes))
-		usual, known := of.Usual(i, now)
-		leave := false
-		for _, c := range changes {
-			v := c.Values[i]
-			if _, keep := v.(applier.Keep); keep {
-				if v, leave = usual, !known; leave {
-					break
-				}
+		var known bool
+		if usual[i], known = of.Usual(i, now); !known && changes[0].Values[i] == (applier.Keep{}) {
+			continue
+		}
+		mapped, columns = append(mapped, i), append(columns, quote(column.Name))
+	}
+	fillers := of.Fillers()
+	for _, f := range fillers {
+		columns = append(columns, quote(f.Column.Name))
+	}
+	return t.copyIn(ctx, of.name, columns, len(changes), func(l *line, row int) error {
+		l.text(pks[row])
+		for _, i := range mapped {
+			v := changes[row].Values[i]
+			if v == (applier.Keep{}) {
+				v = usual[i]
 			}
-			if err := a.add(v); err != nil {
+			if err := l.value(v, of.Columns[i]); err != nil {
 				return err
 			}
 		}
-		if !leave {
-			insert.add(a)
-		}
-	}
-	for _, f := range of.Fillers() {
-		a := newArray(f.Column, len(changes))
-		for range changes {
-			if err := a.add(f.Value(now)); err != nil {
+		for i := range fillers {
+			if err := l.value(fillers[i].Value(now), fillers[i].Column); err != nil {
 				return err
 			}
 		}
-		insert.add(a)
-	}
-	_, err := t.tx.Exec(ctx, insert.statement(of), insert.args...)
-	return err
-}
-
-// insertion is an INSERT … SELECT from arrays.
-type insertion struct {
-	columns, values, aliases, arrays []string
-	args                             []any
-}
-
-func (in *insertion) add(a *array) {
-	in.args = append(in.args, a.data)
-	alias := "c" + strconv.Itoa(len(in.args))
-	in.columns = append(in.columns, quote(a.column.Name))
-	in.values = append(in.values, fmt.Sprintf(a.get, "v."+alias))
-	in.aliases = append(in.aliases, alias)
-	in.arrays = append(in.arrays, fmt.Sprintf("$%d::%s", len(in.args), a.cast))
-}
-
-func (in *insertion) statement(of *table) string {
-	overriding := ""
-	if of.always {
-		overriding = " OVERRIDING SYSTEM VALUE"
-	}
-	return fmt.Sprintf("INSERT INTO %s (%s)%s SELECT %s FROM unnest(%s) AS v(%s)", of.name, strings.Join(in.columns, ", "), overriding,
-		strings.Join(in.values, ", "), strings.Join(in.arrays, ", "), strings.Join(in.aliases, ", "))
+		return nil
+	})
 }
 
 // newKey is a key that was taken from a table's sequence.
