@@ -32,8 +32,10 @@ type Config struct {
 	MaxMessage int
 	// FullEvery is the time between two full snapshots, by the stream's clock. Default: 24 h.
 	FullEvery time.Duration
-	// Judge decides about removals. Default: NotEmpty.
-	Judge Judge
+	// Limits say how much may go at once before a person has to look. Default: none; DefaultLimits has good ones.
+	Limits Limits
+	// Grace is how long a user who is gone is missing before she is removed, by the stream's clock. Default: 0, she is removed at once.
+	Grace time.Duration
 	// Version is published with every snapshot.
 	Version string
 	// OnProgress, if set, is called from time to time during a pass, from the pass's goroutine.
@@ -85,9 +87,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FullEvery == 0 {
 		c.FullEvery = 24 * time.Hour
-	}
-	if c.Judge == nil {
-		c.Judge = NotEmpty{}
 	}
 	if c.OnProgress == nil {
 		c.OnProgress = func(Progress) {}

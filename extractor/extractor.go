@@ -30,6 +30,8 @@ type Options struct {
 	Full bool
 	// Requests are the ids of the requests that this pass answers.
 	Requests []string
+	// Verdicts are what people decided about holds: this pass carries them out.
+	Verdicts []*proto.Verdict
 }
 
 // Username as the id attribute of a Question says that the directory has none and the folded username stands for it.

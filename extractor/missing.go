@@ -33,9 +33,9 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 			gone = append(gone, still...)
 		}
 	}
-	r := p.removals(kind, len(gone))
-	reason := p.cfg.Judge.Removals(r)
-	if reason == "" {
+	known := p.state.kinds[kind].live - int(p.sum.counts(kind).Added)
+	reason := p.doubt(kind, known)
+	if reason == "" || len(gone) == 0 {
 		p.gone[kind] = gone
 		return nil
 	}
@@ -50,15 +50,7 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 			p.held[was.id()] = true
 		}
 	}
-	return p.hold(ctx, Hold{Kind: kind, Count: len(gone), Of: r.Known, Reason: reason})
-}
-
-func (p *pass) removals(kind proto.Kind, missing int) Removals {
-	return Removals{
-		Kind: kind, Missing: missing,
-		Known: p.state.kinds[kind].live - int(p.sum.counts(kind).Added), Read: int(p.sum.counts(kind).Read),
-		WithoutID: p.noID[kind],
-	}
+	return p.hold(ctx, Hold{Kind: kind, Count: len(gone), Of: known, Change: proto.ChangeRemoved, Reason: reason})
 }
 
 // lookAgain asks the directory for these entries by id, and returns those that it doesn't have.

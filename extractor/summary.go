@@ -9,16 +9,19 @@ import (
 
 // Summary tells what one pass did.
 type Summary struct {
-	Snapshot uint64 // its number; 0 for a preview
-	Full     bool
-	Server   string
-	Users    Counts
-	Groups   Counts
-	Skipped  []Skip // the first 100; the counts tell how many there were
-	Held     []Hold
-	First    uint64 // the sequence of its first event, 0 for a preview
-	Last     uint64 // and of its last
-	Elapsed  time.Duration
+	Snapshot     uint64 // its number; 0 for a preview
+	Full         bool
+	Server       string
+	Users        Counts
+	Groups       Counts
+	Skipped      []Skip                   // the first 100; the counts tell how many there were
+	Held         []Hold                   // all that waits for a person, not only since this pass
+	Decided      []*proto.SnapshotDecided // what was done about each of the verdicts, in their order
+	Missing      int                      // users whose grace isn't over, those included that this pass found missing
+	NewlyMissing int                      // those that this pass found missing
+	First        uint64                   // the sequence of its first event, 0 for a preview
+	Last         uint64                   // and of its last
+	Elapsed      time.Duration
 }
 
 // Counts of the entries of one kind in one pass.
@@ -29,7 +32,7 @@ type Counts struct {
 	Unchanged uint64
 	Removed   uint64
 	Skipped   uint64 // seen, and not usable
-	Held      uint64 // removals that wait
+	Held      uint64 // removals and changes that wait
 }
 
 // Skip is an entry that was seen and can't be used.
@@ -39,12 +42,18 @@ type Skip struct {
 	Reason string
 }
 
-// Hold is a part of the pass that a judge held.
+// Hold is what waits for a person in one respect. Kind, Change and Key are those of proto.Hold.
 type Hold struct {
-	Kind   proto.Kind
-	Count  int // entries that stay
-	Of     int // entries of that kind that are known
-	Reason string
+	Kind     proto.Kind
+	Change   string // proto.ChangeRemoved and so on
+	Key      string // the id of the group, or the folded name of the attribute
+	Name     string // the group's or the attribute's, for people
+	Count    int    // entries that stay as they are
+	Of       int    // entries that had it to lose when the limit was met
+	Reason   string
+	Hash     string // an approval names it
+	Rejected bool
+	Since    time.Time // when it was first held, by the stream's clock; zero if this pass was the first
 }
 
 func (s *Summary) counts(k proto.Kind) *Counts {

@@ -125,7 +125,7 @@ func (r *result) passed(source string, s *extractor.Summary) {
 		n.Skipped = append(n.Skipped, entry{Kind: skip.Kind, DN: skip.DN, Reason: skip.Reason})
 	}
 	for _, h := range s.Held {
-		n.Held = append(n.Held, held(h))
+		n.Held = append(n.Held, held{Kind: h.Kind, Count: h.Count, Of: h.Of, Reason: h.Reason})
 	}
 	r.Sources = append(r.Sources, n)
 }
