@@ -45,6 +45,7 @@ var table = []room{
 	// The ways a stage meets the world.
 	{pattern: "extractor/ldap", rooms: []string{"parent", "proto", "internal/fault"},
 		outside: []string{"github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber", backoff, text}},
+	{pattern: "extractor/ldif", rooms: []string{"parent", "proto", "internal/fault", "internal/ldapmatch"}},
 	{pattern: "internal/bus", rooms: []string{"proto", "internal/fault"},
 		outside: []string{"github.com/nats-io", backoff, "golang.org/x/sys"}},
 	{pattern: "internal/django", rooms: []string{"proto", "internal/fault"}, outside: []string{text, "github.com/google/uuid"}},
