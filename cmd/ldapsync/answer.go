@@ -20,13 +20,16 @@ import (
 type answer struct {
 	started   *proto.SnapshotStarted
 	committed *proto.SnapshotCommitted
-	sequence  uint64 // of the end
+	sequence  uint64                   // of the end
+	decided   []*proto.SnapshotDecided // what was done about the request's verdicts, and others'
+	missing   int                      // users that it found missing
+	held      []extractor.Hold         // all that waits behind it
 	watch     *watch
 }
 
-// triggerAndWait asks for a pass over a source and waits until one that answers is committed. One that is aborted is an error, and so is
+// triggerAndWait asks for a pass over a source by a request, whose id it sets, and waits until one that answers is committed. One that is aborted is an error, and so is
 // a service that is gone, or idle for longer than patience without beginning the pass.
-func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string, full bool, patience time.Duration) (*answer, error) {
+func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string, request *proto.RunRequest, patience time.Duration) (*answer, error) {
 	_, last, err := log.Bounds(ctx)
 	if err != nil {
 		return nil, err
@@ -42,7 +45,6 @@ func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string
 	if w.expect(patience); busy {
 		w.expect(snapshotPatience)
 	}
-	request := &proto.RunRequest{RequestedBy: requester(), Full: full}
 	if err := b.Trigger(ctx, source, request); err != nil {
 		return nil, err
 	}
@@ -60,8 +62,11 @@ func triggerAndWait(ctx context.Context, b *bus.Bus, log *bus.Log, source string
 			return nil, err
 		}
 		done, err := a.take(e, source, request.GetId())
-		if done || err != nil {
-			return &a, err
+		if err != nil {
+			return nil, err
+		}
+		if done {
+			return &a, a.readHeld(ctx, log)
 		}
 	}
 	return nil, context.Cause(ctx)
@@ -91,10 +96,24 @@ func (a *answer) take(e proto.Event, source, request string) (bool, error) {
 			return false, err
 		}
 		if a.started = nil; slices.Contains(m.GetRequests(), request) {
-			a.started = m
+			a.started, a.decided, a.missing = m, nil, 0
 			a.watch.expect(0)
 		} else {
 			a.watch.expect(snapshotPatience)
+		}
+	case proto.TypeSnapshotDecided:
+		m := new(proto.SnapshotDecided)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return false, err
+		}
+		a.decided = append(a.decided, m)
+	case proto.TypeUserMissing:
+		m := new(proto.UserMissing)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return false, err
+		}
+		if m.GetSince() == nil {
+			a.missing++
 		}
 	case proto.TypeSnapshotAborted:
 		m := new(proto.SnapshotAborted)
@@ -131,11 +150,24 @@ func (a *answer) summary() *extractor.Summary {
 		Snapshot: a.committed.GetSnapshot(), Full: a.committed.GetFull(), Server: a.started.GetServer(),
 		Users: counts(a.committed.GetUsers()), Groups: counts(a.committed.GetGroups()),
 		First: a.committed.GetStartedSequence(), Last: a.sequence,
+		Held: a.held, Decided: a.decided, NewlyMissing: a.missing, Missing: unknown,
 	}
 	for _, skipped := range a.committed.GetSkipped() {
 		s.Skipped = append(s.Skipped, extractor.Skip{DN: skipped.GetDn(), Reason: skipped.GetReason()})
 	}
 	return s
+}
+
+// unknown is the number of missing users of a pass that was made elsewhere: its brackets don't tell.
+const unknown = -1
+
+// readHeld reads what waits once the pass is over.
+func (a *answer) readHeld(ctx context.Context, log *bus.Log) error {
+	held, err := extractor.ReadHeld(ctx, log)
+	if err == nil {
+		a.held = held.Holds
+	}
+	return err
 }
 
 // requester names who asks, for people.

@@ -130,9 +130,7 @@ func (p *planner) printLines(o runOptions) error {
 	for _, s := range p.plan.Sources {
 		w.line("source %s: %d users and %d groups read from %s", s.Name, s.Users.Read, s.Groups.Read, printable(s.Server))
 		w.entries("skipped", s.Skipped, int(s.Users.Skipped+s.Groups.Skipped), "--json lists the first 100")
-		for _, h := range s.Held {
-			w.line("  held: %d of %d %ss: %s", h.Count, h.Of, h.Kind, printable(h.Reason))
-		}
+		s.Held.print(w, "held")
 	}
 	if len(p.plan.Changes) == 0 {
 		w.line("nothing to do")

@@ -78,10 +78,14 @@ func (s *sourceResult) print(w *lines) {
 	u, g := s.Users, s.Groups
 	w.row(true, "read", int(u.Read), int(g.Read))
 	w.row(false, "skipped", int(u.Skipped), int(g.Skipped))
-	w.row(false, "held", int(u.Held), int(g.Held))
-	for _, h := range s.Held {
-		w.line("  held: %d of %d %ss: %s", h.Count, h.Of, h.Kind, printable(h.Reason))
+	if s.Missing != nil {
+		w.row(false, "missing", *s.Missing, 0)
 	}
+	w.row(false, "held", int(u.Held), int(g.Held))
+	for _, d := range s.Decided {
+		w.line("  %s", d.line())
+	}
+	s.Held.print(w, "held")
 	w.entries("skipped", s.Skipped, int(u.Skipped+g.Skipped), "--json lists the first 100")
 }
 

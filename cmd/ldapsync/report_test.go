@@ -20,7 +20,15 @@ func filled(letters int) *result {
 	r.passed("corp", &extractor.Summary{
 		Snapshot: 7, Full: true, Server: "ldap://dc1", Users: extractor.Counts{Read: 100, Skipped: 1, Held: 2}, Groups: extractor.Counts{Read: 10},
 		Skipped: []extractor.Skip{{Kind: proto.KindUser, DN: "cn=x\x1b[2J", Reason: "no username"}},
-		Held:    []extractor.Hold{{Kind: proto.KindUser, Count: 2, Of: 100, Reason: "too many"}},
+		Missing: 4,
+		Held: []extractor.Hold{
+			{Kind: proto.KindUser, Change: proto.ChangeRemoved, Count: 2, Of: 100, Reason: "too many", Hash: "0123456789abcdef"},
+			{Kind: proto.KindUser, Change: proto.ChangeStaff, Count: 1, Of: 1, Reason: "all 1", Hash: "fedcba9876543210", Rejected: true},
+		},
+		Decided: []*proto.SnapshotDecided{{
+			Verdict: &proto.Verdict{Hash: "77777777", Decision: proto.Decision_DECISION_APPROVE, By: "ada", Reason: "the branch\nis closed"},
+			Hold:    &proto.Hold{Hash: "7777777788888888", Count: 9}, Entries: 8, Note: "1 has changed since",
+		}},
 	})
 	r.applied("web", "corp", applier.Summary{
 		Users:   applier.Counts{Created: 3, Adopted: 1, Updated: 4, Removed: 2, Joined: 5, Left: 6, Skipped: 1},
@@ -57,8 +65,11 @@ func TestReport(t *testing.T) {
                     users   groups
   read                100       10
   skipped               1        0
+  missing               4        0
   held                  2        0
-  held: 2 of 100 users: too many
+  approved 77777777 by ada (the branch�is closed): 8 of its 9 released: 1 has changed since
+  held: 2 of 100 users would be removed (too many): ldapsync held show 01234567
+  rejected: 1 hold stays as before: ldapsync held list
   skipped: cn=x�[2J: no username
 target web:
                     users   groups

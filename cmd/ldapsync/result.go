@@ -31,8 +31,12 @@ type sourceResult struct {
 	Users    sourceCounts `json:"users"`
 	Groups   sourceCounts `json:"groups"`
 	Skipped  []entry      `json:"skipped"` // the first of them
-	Held     []held       `json:"held"`
-	Seconds  float64      `json:"seconds"`
+	// Missing are users whose grace isn't over; absent where a service made the pass. NewlyMissing are those that this pass found missing.
+	Missing      *int          `json:"missing,omitempty"`
+	NewlyMissing int           `json:"newly_missing"`
+	Held         holds         `json:"held"`    // all that waits for a person
+	Decided      []decidedView `json:"decided"` // what was done about decisions
+	Seconds      float64       `json:"seconds"`
 }
 
 type sourceCounts struct {
@@ -43,13 +47,6 @@ type sourceCounts struct {
 	Removed   uint64 `json:"removed"`
 	Skipped   uint64 `json:"skipped"`
 	Held      uint64 `json:"held"`
-}
-
-type held struct {
-	Kind   proto.Kind `json:"kind"`
-	Count  int        `json:"count"`
-	Of     int        `json:"of"`
-	Reason string     `json:"reason"`
 }
 
 // entry is one that a person should look at.
@@ -119,13 +116,19 @@ func (r *result) passed(source string, s *extractor.Summary) {
 	n := &sourceResult{
 		Name: source, Snapshot: s.Snapshot, Full: s.Full, Server: s.Server,
 		Users: sourceCounts(s.Users), Groups: sourceCounts(s.Groups),
-		Skipped: []entry{}, Held: []held{}, Seconds: s.Elapsed.Seconds(),
+		Skipped: []entry{}, Held: holds{}, Decided: []decidedView{}, NewlyMissing: s.NewlyMissing, Seconds: s.Elapsed.Seconds(),
+	}
+	if s.Missing >= 0 {
+		n.Missing = &s.Missing
 	}
 	for _, skip := range s.Skipped {
 		n.Skipped = append(n.Skipped, entry{Kind: skip.Kind, DN: skip.DN, Reason: skip.Reason})
 	}
 	for _, h := range s.Held {
-		n.Held = append(n.Held, held{Kind: h.Kind, Count: h.Count, Of: h.Of, Reason: h.Reason})
+		n.Held = append(n.Held, newHoldView(source, h))
+	}
+	for _, d := range s.Decided {
+		n.Decided = append(n.Decided, newDecidedView(source, d))
 	}
 	r.Sources = append(r.Sources, n)
 }
@@ -241,11 +244,11 @@ func (r *result) skipped() int {
 	return n
 }
 
-// exit is 4 if something is held or retrying, or with strict skipped.
+// exit is 4 if something is held that nobody has rejected, or retrying, or with strict skipped.
 func (r *result) exit(strict bool) error {
 	leftovers := strict && r.skipped() > 0
 	for _, s := range r.Sources {
-		leftovers = leftovers || len(s.Held) > 0
+		leftovers = leftovers || len(s.Held.open()) > 0
 	}
 	for _, t := range r.Targets {
 		leftovers = leftovers || len(t.Retrying) > 0

@@ -129,7 +129,11 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, f
 	c := extraction(r.cfg, s, r.logger)
 	c.MaxMessage = log.MaxPayload()
 	c.OnProgress = func(p extractor.Progress) { r.progress.read(s.Name, p.Read, p.Published) }
-	sum, err := extractor.New(c, dir, log).Pass(ctx, extractor.Options{Full: full})
+	pending, err := r.bus.Pending(ctx, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	sum, err := extractor.New(c, dir, log).Pass(ctx, passOptions(full, pending.Requests))
 	if errors.Is(err, proto.ErrRival) {
 		return 0, fault.Passing(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
 	}
@@ -137,7 +141,21 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, f
 		return 0, blame(s.Name, err)
 	}
 	r.result.passed(s.Name, sum)
+	if err := pending.Done(ctx); err != nil {
+		r.logger.Warn("requests that this pass has answered stay for the next one, too", "source", s.Name, "error", err)
+	}
 	return sum.Last, nil
+}
+
+// passOptions are those of a pass that answers requests: several are answered by one.
+func passOptions(full bool, requests []*proto.RunRequest) extractor.Options {
+	o := extractor.Options{Full: full}
+	for _, r := range requests {
+		o.Full = o.Full || r.GetFull()
+		o.Requests = append(o.Requests, r.GetId())
+		o.Verdicts = append(o.Verdicts, r.GetVerdicts()...)
+	}
+	return o
 }
 
 // blame says which source an error of a pass is about. What the configuration names and the directory doesn't have is the directory's.
@@ -150,7 +168,7 @@ func blame(source string, err error) error {
 
 // passElsewhere asks the active service for a pass and waits for it.
 func (r *runner) passElsewhere(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
-	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, full, max(leastPatience, s.Retry.For))
+	answer, err := triggerAndWait(ctx, r.bus, log, s.Name, &proto.RunRequest{RequestedBy: requester(), Full: full}, max(leastPatience, s.Retry.For))
 	if err != nil {
 		return 0, err
 	}

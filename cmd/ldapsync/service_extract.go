@@ -122,12 +122,7 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	if err != nil {
 		return err
 	}
-	o := extractor.Options{Full: !covered}
-	for _, r := range requests {
-		o.Full = o.Full || r.GetFull()
-		o.Requests = append(o.Requests, r.GetId())
-	}
-	sum, err := x.ex.Pass(ctx, o)
+	sum, err := x.ex.Pass(ctx, passOptions(!covered, requests))
 	if err != nil {
 		return blame(x.source.Name, err)
 	}
@@ -135,7 +130,15 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	u, g := sum.Users, sum.Groups
 	x.logger.Info("snapshot committed", "source", x.source.Name, "snapshot", sum.Snapshot, "full", sum.Full, "server", sum.Server,
 		"users", u.Read, "groups", g.Read, "added", u.Added+g.Added, "changed", u.Changed+g.Changed, "removed", u.Removed+g.Removed,
-		"skipped", u.Skipped+g.Skipped, "held", u.Held+g.Held, "took", sum.Elapsed.Round(time.Millisecond))
+		"missing", sum.Missing, "skipped", u.Skipped+g.Skipped, "held", u.Held+g.Held, "took", sum.Elapsed.Round(time.Millisecond))
+	for _, d := range sum.Decided {
+		x.logger.Info("decided", "source", x.source.Name, "what", newDecidedView(x.source.Name, d).line())
+	}
+	for _, h := range sum.Held {
+		if v := newHoldView(x.source.Name, h); !v.Rejected {
+			x.logger.Warn("held until a person decides", "source", x.source.Name, "what", v.what(), "reason", v.Reason, "hint", "ldapsync held show "+v.short())
+		}
+	}
 	for _, skip := range sum.Skipped {
 		x.logger.Warn("entry skipped", "source", x.source.Name, "dn", skip.DN, "reason", skip.Reason)
 	}

@@ -18,7 +18,9 @@ func (a *app) triggerCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trigger SOURCE",
 		Short: "Ask the service that reads a source for a pass now",
-		Args:  arguments(1, 1, "the name of a source"),
+		Long: `Asks the service that reads a source for a pass now. Without a service, the request is kept for a week; the next ldapsync run or service
+answers it. With --wait, exit code 4 says that something is held.`,
+		Args: arguments(1, 1, "the name of a source"),
 		RunE: func(c *cobra.Command, args []string) error {
 			a.interruptible = true
 			return a.trigger(c.Context(), args[0], full, wait, asJSON)
@@ -63,18 +65,23 @@ func (a *app) trigger(ctx context.Context, source string, full, wait, asJSON boo
 	if s := cfg.Source(source); s != nil {
 		patience = max(patience, s.Retry.For)
 	}
-	got, err := triggerAndWait(ctx, b, log, source, full, patience)
+	got, err := triggerAndWait(ctx, b, log, source, &proto.RunRequest{RequestedBy: requester(), Full: full}, patience)
 	if err != nil {
 		return err
 	}
 	r := newResult()
 	r.passed(source, got.summary())
 	if asJSON {
-		return writeJSON(a.stdout, r.Sources[0])
+		err = writeJSON(a.stdout, r.Sources[0])
+	} else {
+		w := &lines{w: a.stdout}
+		r.Sources[0].print(w)
+		err = w.err
 	}
-	w := &lines{w: a.stdout}
-	r.Sources[0].print(w)
-	return w.err
+	if err != nil {
+		return err
+	}
+	return r.exit(false)
 }
 
 func (a *app) request(ctx context.Context, b *bus.Bus, source string, full, asJSON bool) error {

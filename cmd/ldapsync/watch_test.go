@@ -27,7 +27,7 @@ func TestAServiceThatIsGoneEndsTheWait(t *testing.T) {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, err := triggerAndWait(t.Context(), b, log, "corp", false, time.Hour)
+		_, err := triggerAndWait(t.Context(), b, log, "corp", &proto.RunRequest{}, time.Hour)
 		ended <- err
 	}()
 	asked, _, err := requests.Next(t.Context())
@@ -54,7 +54,7 @@ func TestAServiceThatDoesNotBeginEndsTheWait(t *testing.T) {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := triggerAndWait(t.Context(), b, log, "corp", false, time.Millisecond)
+		_, err := triggerAndWait(t.Context(), b, log, "corp", &proto.RunRequest{}, time.Millisecond)
 		ended <- err
 	}()
 	wantFault(t, ended, fault.Directory)

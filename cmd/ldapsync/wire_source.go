@@ -60,6 +60,8 @@ func extraction(cfg *config.Config, s *config.Source, logger *slog.Logger) extra
 		Flags:       extractor.Flags{Active: flagRule(s.Flags.Active), Staff: flagRule(s.Flags.Staff), Superuser: flagRule(s.Flags.Superuser)},
 		ContentType: proto.ContentTypeProtobuf,
 		FullEvery:   s.History.FullEvery,
+		Limits:      s.Limits.Extractor(),
+		Grace:       cfg.Grace(s.Name),
 		Version:     programVersion(),
 		Logger:      logger,
 	}

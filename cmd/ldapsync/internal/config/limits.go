@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"ldapsync/extractor"
 	"ldapsync/internal/limit"
 )
 
@@ -63,15 +64,18 @@ func (l *Limits) Off() (names []string, all bool) {
 }
 
 func defaultLimits() Limits {
-	most := func(count int, percent float64, most, all int) Limit {
-		return Limit{Count: count, Percent: percent, Most: most, All: all, On: true}
-	}
+	d := extractor.DefaultLimits()
 	return Limits{
-		Window: 24 * time.Hour,
-		Users:  most(5, 5, 500, 5), Groups: most(5, 5, 500, 5),
-		Memberships: most(20, 10, 10000, 20), GroupMemberships: most(10, 20, 500, 5),
-		Staff: most(2, 1, 500, 2), Superusers: most(2, 1, 500, 2),
-		Deactivated: most(5, 5, 500, 5), Attributes: most(5, 10, 500, 5),
+		Window: d.Window, Users: Limit(d.Users), Groups: Limit(d.Groups), Memberships: Limit(d.Memberships), GroupMemberships: Limit(d.GroupMemberships),
+		Staff: Limit(d.Staff), Superusers: Limit(d.Superusers), Deactivated: Limit(d.Deactivated), Attributes: Limit(d.Attributes),
+	}
+}
+
+// Extractor is how the extractor takes them.
+func (l Limits) Extractor() extractor.Limits {
+	return extractor.Limits{
+		Window: l.Window, Users: limit.Limit(l.Users), Groups: limit.Limit(l.Groups), Memberships: limit.Limit(l.Memberships), GroupMemberships: limit.Limit(l.GroupMemberships),
+		Staff: limit.Limit(l.Staff), Superusers: limit.Limit(l.Superusers), Deactivated: limit.Limit(l.Deactivated), Attributes: limit.Limit(l.Attributes),
 	}
 }
 

@@ -121,8 +121,8 @@ func TestFileGivesEverySetting(t *testing.T) {
 			Defaults: map[string]string{"language": "en", "shoe_size": "42", "newsletter": "false"},
 			Columns:  FlagColumns{Active: "enabled"},
 		},
-		Groups:  TargetGroups{Attributes: Attributes{{Name: "cn", Column: "name"}}, OnRemoved: "delete"},
-		Adopt:   Adopt{Privileged: true},
+		Groups: TargetGroups{Attributes: Attributes{{Name: "cn", Column: "name"}}, OnRemoved: "delete"},
+		Adopt:  Adopt{Privileged: true},
 		Removal: Removal{
 			Scope: "all", Exclude: []string{"svc-*"}, Grace: 168 * time.Hour, Missing: "deactivate", Callbacks: []string{"deactivate", "delete"},
 			Delete: Deletion{After: 720 * time.Hour, References: map[string]string{"shop_order.customer_id": "set_null"}}, DeleteByUsername: true,
