@@ -36,6 +36,8 @@ var table = []room{
 	{pattern: "proto", outside: []string{"google.golang.org/protobuf"}},
 	{pattern: "internal/fault"},
 	{pattern: "internal/limit"},
+	{pattern: "internal/history", rooms: []string{"proto", "internal/fault"}},
+	{pattern: "internal/ldapmatch", rooms: []string{"internal/fault"}, outside: []string{"github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber"}},
 
 	// The stages know the contract, and nothing of each other or of the world.
 	{pattern: "extractor", rooms: []string{"proto", "internal/fault", "internal/limit"}, outside: []string{text}},
@@ -43,7 +45,7 @@ var table = []room{
 	{pattern: "callbacks", rooms: []string{"proto", "internal/fault"}, outside: []string{backoff}},
 
 	// The ways a stage meets the world.
-	{pattern: "extractor/ldap", rooms: []string{"parent", "proto", "internal/fault"},
+	{pattern: "extractor/ldap", rooms: []string{"parent", "proto", "internal/fault", "internal/ldapmatch"},
 		outside: []string{"github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber", backoff, text}},
 	{pattern: "extractor/ldif", rooms: []string{"parent", "proto", "internal/fault", "internal/ldapmatch"}},
 	{pattern: "internal/bus", rooms: []string{"proto", "internal/fault"},
@@ -55,7 +57,7 @@ var table = []room{
 		outside: []string{"modernc.org/sqlite", backoff}},
 	// The suite that both stores pass; it is called from their tests.
 	{pattern: "internal/django/storetest", rooms: []string{"parent", "applier", "callbacks", "proto", "internal/fault", "internal/testenv"}},
-	{pattern: "internal/demo", rooms: []string{"proto", "internal/fault"},
+	{pattern: "internal/demo", rooms: []string{"proto", "internal/fault", "internal/ldapmatch"},
 		outside: []string{"github.com/jimlambrt/gldap", "github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber", "modernc.org/sqlite", text}},
 
 	// What ties them together, and what tests them.

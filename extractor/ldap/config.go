@@ -179,22 +179,6 @@ func optional(name string) []string {
 
 var scopes = map[string]int{ScopeSub: goldap.ScopeWholeSubtree, ScopeOne: goldap.ScopeSingleLevel, ScopeBase: goldap.ScopeBaseObject}
 
-// Where a filter may be broken into lines: parentheses in values are escaped, so that space beside these is nobody's value.
-var (
-	afterParenthesis = regexp.MustCompile(`([()])\s+`)
-	afterOperator    = regexp.MustCompile(`(\([&|!])\s+`)
-)
-
-// normalizeFilter forgives what ldapsearch forgives and RFC 4515 doesn't: missing outer parentheses, and space between the parts.
-func normalizeFilter(filter string) string {
-	filter = strings.TrimSpace(filter)
-	if filter != "" && !strings.HasPrefix(filter, "(") {
-		filter = "(" + filter + ")"
-	}
-	filter = afterParenthesis.ReplaceAllString(filter, "$1")
-	return afterOperator.ReplaceAllString(filter, "$1")
-}
-
 // filterReason is what the compiler of filters says, without its preamble.
 func filterReason(err error) string {
 	text := oneLine(err.Error())

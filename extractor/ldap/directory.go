@@ -10,6 +10,7 @@ import (
 
 	"ldapsync/extractor"
 	"ldapsync/internal/fault"
+	"ldapsync/internal/ldapmatch"
 )
 
 // Directory is one source's directory: the question, and the servers that can answer it.
@@ -25,8 +26,8 @@ var (
 
 // New returns the directory that cfg describes, or the first thing in cfg that can't work, as a fault of class Usage. It connects to nothing.
 func New(cfg Config) (*Directory, error) {
-	cfg.UserFilter = normalizeFilter(cfg.UserFilter)
-	cfg.GroupFilter = normalizeFilter(cfg.GroupFilter)
+	cfg.UserFilter = ldapmatch.NormalizeFilter(cfg.UserFilter)
+	cfg.GroupFilter = ldapmatch.NormalizeFilter(cfg.GroupFilter)
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}

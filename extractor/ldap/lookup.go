@@ -9,6 +9,7 @@ import (
 
 	"ldapsync/extractor"
 	"ldapsync/internal/fault"
+	"ldapsync/internal/ldapmatch"
 	"ldapsync/proto"
 )
 
@@ -71,10 +72,10 @@ func (s *Session) idFilter(v *view, ids []string) (string, error) {
 
 // idValue writes an id as a value in a filter.
 func idValue(attribute, id string) (value string, ok bool) {
-	if !isGUID(attribute) {
+	if !ldapmatch.IsGUID(attribute) {
 		return goldap.EscapeFilter(id), true
 	}
-	guid, ok := parseGUID(id)
+	guid, ok := ldapmatch.ParseGUID(id)
 	return escapeBytes(guid[:]), ok
 }
 
@@ -133,7 +134,7 @@ func (s *Session) GroupsOf(ctx context.Context, user extractor.Record) ([]extrac
 func (s *Session) membershipClauses(ctx context.Context, user extractor.Record) ([]string, error) {
 	var clauses []string
 	for _, name := range s.cfg.MemberAttributes {
-		switch fold(name) {
+		switch ldapmatch.FoldName(name) {
 		case memberOf:
 		case memberUID:
 			if user.UID != "" {
@@ -162,7 +163,7 @@ func (s *Session) membershipClauses(ctx context.Context, user extractor.Record) 
 
 // addMemberOf adds the groups that the user's own memberOf names now, where memberOf is asked for.
 func (s *Session) addMemberOf(ctx context.Context, user extractor.Record, found []extractor.Record) ([]extractor.Record, error) {
-	if !slices.ContainsFunc(s.cfg.MemberAttributes, func(name string) bool { return fold(name) == memberOf }) {
+	if !slices.ContainsFunc(s.cfg.MemberAttributes, func(name string) bool { return ldapmatch.FoldName(name) == memberOf }) {
 		return found, nil
 	}
 	q := query{base: user.DN, scope: goldap.ScopeBaseObject, filter: anything, attributes: []string{memberOf}}

@@ -6,53 +6,6 @@ import (
 	"strings"
 )
 
-// aliases are the other names of attributes in RFC 4519, 4524 and 2798: OpenLDAP takes either and answers with the usual one.
-// Folded, as fold makes them.
-var aliases = map[string]string{
-	"commonname":               "cn",
-	"countryname":              "c",
-	"domaincomponent":          "dc",
-	"facsimiletelephonenumber": "fax",
-	"friendlycountryname":      "co",
-	"gn":                       "givenname",
-	"hometelephonenumber":      "homephone",
-	"localityname":             "l",
-	"mobiletelephonenumber":    "mobile",
-	"organizationalunitname":   "ou",
-	"organizationname":         "o",
-	"pagertelephonenumber":     "pager",
-	"rfc822mailbox":            "mail",
-	"stateorprovincename":      "st",
-	"surname":                  "sn",
-	"userid":                   "uid",
-}
-
-// fold makes names that mean the same equal: without case, options in order, without ;binary, which only says how values travel
-// (RFC 4522), so that userCertificate finds userCertificate;binary. Other options make another attribute: cn isn't cn;lang-fr.
-func fold(name string) string {
-	base, rest, found := strings.Cut(strings.ToLower(name), ";")
-	if !found {
-		return base
-	}
-	options := slices.DeleteFunc(strings.Split(rest, ";"), func(o string) bool { return o == "binary" || o == "" })
-	slices.Sort(options)
-	return strings.Join(append([]string{base}, options...), ";")
-}
-
-// match is fold, with the aliases taken for the usual names.
-func match(name string) string {
-	folded := fold(name)
-	base, rest, found := strings.Cut(folded, ";")
-	usual, ok := aliases[base]
-	switch {
-	case !ok:
-		return folded
-	case found:
-		return usual + ";" + rest
-	}
-	return usual
-}
-
 // window is the part of an attribute's values that Active Directory sent: member;range=0-1499 (MS-ADTS, 3.1.1.3.1.3.3).
 type window struct {
 	next int  // where the next one begins

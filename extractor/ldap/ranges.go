@@ -7,6 +7,7 @@ import (
 	goldap "github.com/go-ldap/ldap/v3"
 
 	"ldapsync/internal/fault"
+	"ldapsync/internal/ldapmatch"
 )
 
 // remaining reads the values of one attribute from number next on.
@@ -40,7 +41,7 @@ func (s *Session) remaining(ctx context.Context, dn, name string, next int) ([]s
 func findRange(entries []entry, name string) ([]string, window, bool) {
 	for _, e := range entries {
 		for _, a := range e.attributes {
-			if got, w, ranged := splitRange(a.name); ranged && match(got) == match(name) {
+			if got, w, ranged := splitRange(a.name); ranged && ldapmatch.MatchName(got) == ldapmatch.MatchName(name) {
 				return a.values, w, true
 			}
 		}

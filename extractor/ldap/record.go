@@ -2,12 +2,12 @@ package ldap
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"ldapsync/extractor"
+	"ldapsync/internal/ldapmatch"
 	"ldapsync/proto"
 )
 
@@ -44,7 +44,7 @@ func (p *picker) place(name string) place {
 	name = strings.Clone(name)
 	at := place{slot: none}
 	at.name, at.window, at.ranged = splitRange(name)
-	at.slot = slices.Index(p.v.slots, match(at.name))
+	at.slot = slices.Index(p.v.slots, ldapmatch.MatchName(at.name))
 	if len(p.places) < maxPlaces {
 		p.places[name] = at
 	}
@@ -107,7 +107,7 @@ func (p *picker) record(r *extractor.Record, dn string) {
 	}
 	r.Attributes = p.attributes()
 	if p.v.id != none {
-		id, problem := idText(p.s.id, p.v.guid, p.found[p.v.id])
+		id, problem := ldapmatch.ID(p.s.id, p.v.guid, p.found[p.v.id])
 		r.ID = id
 		if r.Skip == "" {
 			r.Skip = problem
@@ -120,7 +120,7 @@ func (p *picker) record(r *extractor.Record, dn string) {
 	}
 	r.GroupToken = first(p.values(p.v.groupToken))
 	r.MemberUIDs = p.join(p.v.memberUIDs)
-	r.Members = withoutUniqueIDs(p.join(p.v.members))
+	r.Members = ldapmatch.WithoutUniqueIDs(p.join(p.v.members))
 	p.separate(r)
 }
 
@@ -170,24 +170,6 @@ func (p *picker) join(slots []int) []string {
 		}
 	}
 	return all
-}
-
-// uniqueID is the optional tail of a value of uniqueMember (RFC 4517, 3.3.21): cn=ada,dc=example#'0101'B
-var uniqueID = regexp.MustCompile(`#'[01]*'B$`)
-
-// withoutUniqueIDs leaves the values alone, which may be an attribute's to hand out.
-func withoutUniqueIDs(members []string) []string {
-	own := false
-	for i, member := range members {
-		if !strings.HasSuffix(member, "'B") {
-			continue
-		}
-		if !own {
-			members, own = slices.Clone(members), true
-		}
-		members[i] = uniqueID.ReplaceAllString(member, "")
-	}
-	return members
 }
 
 func first(values []string) string {

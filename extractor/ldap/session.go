@@ -9,6 +9,7 @@ import (
 
 	"ldapsync/extractor"
 	"ldapsync/internal/fault"
+	"ldapsync/internal/ldapmatch"
 	"ldapsync/proto"
 )
 
@@ -47,7 +48,7 @@ func (s *Session) prepare(ctx context.Context, pinned string) error {
 func (s *Session) Info() extractor.Info {
 	var names []string
 	for _, name := range slices.Concat(s.users.asked, s.groups.asked) {
-		names = append(names, fold(name))
+		names = append(names, ldapmatch.FoldName(name))
 	}
 	slices.Sort(names)
 	return extractor.Info{

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ldapsync/internal/ldapmatch"
 	"ldapsync/proto"
 )
 
@@ -15,7 +16,7 @@ type view struct {
 	names  []string // stand for the id where there is none
 	wanted []wanted // what is handed out
 
-	slots []string // the attributes that are looked at, each once, as match has them
+	slots []string // the attributes that are looked at, each once, as ldapmatch.MatchName has them
 	// Their slots; none for those that aren't asked for.
 	id, uid, memberOf, primaryGroup, groupToken int
 	members, memberUIDs                         []int
@@ -34,7 +35,7 @@ const none = -1
 
 // slot returns the place of an attribute's values.
 func (v *view) slot(name string) int {
-	key := match(name)
+	key := ldapmatch.MatchName(name)
 	if i := slices.Index(v.slots, key); i >= 0 {
 		return i
 	}
@@ -55,7 +56,7 @@ func (s *Session) userView() view {
 	v := view{kind: proto.KindUser, filter: s.cfg.UserFilter, names: s.cfg.UsernameAttributes, memberOf: none, primaryGroup: none, groupToken: none}
 	v.uid = v.slot("uid")
 	for _, name := range s.cfg.MemberAttributes {
-		switch fold(name) {
+		switch ldapmatch.FoldName(name) {
 		case memberOf:
 			links, v.memberOf = append(links, name), v.slot(memberOf)
 		case memberUID:
@@ -72,7 +73,7 @@ func (s *Session) groupView() view {
 	var links []string
 	v := view{kind: proto.KindGroup, filter: s.cfg.GroupFilter, names: s.cfg.GroupNameAttributes, uid: none, memberOf: none, primaryGroup: none, groupToken: none}
 	for _, name := range s.cfg.MemberAttributes {
-		switch fold(name) {
+		switch ldapmatch.FoldName(name) {
 		case memberOf:
 			continue
 		case memberUID:
@@ -95,7 +96,7 @@ func (s *Session) view(v view, attributes, links []string) view {
 	}
 	v.id = none
 	if s.id != "" {
-		v.id, v.guid = v.slot(s.id), isGUID(s.id)
+		v.id, v.guid = v.slot(s.id), ldapmatch.IsGUID(s.id)
 	}
 	for _, attribute := range slices.Concat(attributes, links, s.idAttributes(v.names)) {
 		if !slices.ContainsFunc(v.asked, func(known string) bool { return strings.EqualFold(known, attribute) }) {

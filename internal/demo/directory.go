@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ldapsync/internal/fault"
+	"ldapsync/internal/ldapmatch"
 )
 
 // Directory is a tree of entries in memory. Its methods may be called from any goroutine, also while it is served.
@@ -20,10 +21,10 @@ type Directory struct {
 	now       func() time.Time
 	sizeLimit int
 	last      uint64
-	entries   map[key]*entry
-	order     []*entry         // by seq
-	memberOf  map[key][]string // entry → DNs of its groups; nil when it has to be counted again
-	keys      map[string]key   // of the DNs by which entries refer to others: parsing them is what costs
+	entries   map[ldapmatch.Key]*entry
+	order     []*entry                   // by seq
+	memberOf  map[ldapmatch.Key][]string // entry → DNs of its groups; nil when it has to be counted again
+	keys      map[string]ldapmatch.Key   // of the DNs by which entries refer to others: parsing them is what costs
 	company   *company
 }
 
@@ -31,7 +32,7 @@ type Directory struct {
 func Empty(base string, seed uint64) (*Directory, error) {
 	d := &Directory{
 		base: base, random: rand.New(rand.NewPCG(seed, 0x6c646170)), now: time.Now,
-		entries: map[key]*entry{}, keys: map[string]key{},
+		entries: map[ldapmatch.Key]*entry{}, keys: map[string]ldapmatch.Key{},
 	}
 	attributes := Attributes{"objectClass": {"top", "organization"}, "o": {"demo"}}
 	for _, a := range rdn(base) {
@@ -65,7 +66,7 @@ func (d *Directory) Add(dn string, attributes Attributes) error {
 }
 
 func (d *Directory) add(dn string, attributes Attributes) error {
-	self, parent, err := parseDN(dn)
+	self, parent, err := ldapmatch.ParseDN(dn)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (d *Directory) delete(dn string) error {
 	delete(d.entries, e.key)
 	i := d.place(e)
 	d.order = slices.Delete(d.order, i, i+1)
-	d.refer(map[key]string{e.key: ""})
+	d.refer(map[ldapmatch.Key]string{e.key: ""})
 	d.memberOf = nil
 	return nil
 }
@@ -132,21 +133,21 @@ func (d *Directory) rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	self, parent, err := parseDN(to)
+	self, parent, err := ldapmatch.ParseDN(to)
 	if err != nil {
 		return err
 	}
 	switch {
 	case self != e.key && d.entries[self] != nil:
 		return fault.New(fault.Directory, "choose another DN", "%s: entry already exists", to)
-	case self != e.key && self.below(e.key):
+	case self != e.key && self.Below(e.key):
 		return fault.New(fault.Directory, "choose a place outside of it", "%s: can't stand below itself", to)
 	case d.entries[parent] == nil && e.parent != parent:
 		return fault.New(fault.Directory, "add the entry above it first", "%s: nothing to stand below", to)
 	}
-	renamed := map[key]string{}
+	renamed := map[ldapmatch.Key]string{}
 	for _, old := range slices.Clone(d.order) {
-		if !old.key.below(e.key) {
+		if !old.key.Below(e.key) {
 			continue
 		}
 		moved := *old
@@ -185,7 +186,7 @@ func Append(name string, values ...string) Modification {
 	return Modification{name, func(name string, old []string) []string {
 		all := slices.Clone(old)
 		for _, v := range values {
-			if !slices.ContainsFunc(all, func(w string) bool { return equal(name, v, w) }) {
+			if !slices.ContainsFunc(all, func(w string) bool { return ldapmatch.Equal(name, v, w) }) {
 				all = append(all, v)
 			}
 		}
@@ -197,7 +198,7 @@ func Append(name string, values ...string) Modification {
 func Remove(name string, values ...string) Modification {
 	return Modification{name, func(name string, old []string) []string {
 		return slices.DeleteFunc(slices.Clone(old), func(v string) bool {
-			return len(values) == 0 || slices.ContainsFunc(values, func(w string) bool { return equal(name, v, w) })
+			return len(values) == 0 || slices.ContainsFunc(values, func(w string) bool { return ldapmatch.Equal(name, v, w) })
 		})
 	}}
 }
@@ -239,7 +240,7 @@ func (d *Directory) Get(dn string) (Attributes, bool) {
 
 // find returns the entry with this DN.
 func (d *Directory) find(dn string) (*entry, error) {
-	self, _, err := parseDN(dn)
+	self, _, err := ldapmatch.ParseDN(dn)
 	if err != nil {
 		return nil, err
 	}
@@ -263,10 +264,10 @@ func (d *Directory) put(e *entry) {
 }
 
 // refer changes the DNs by which entries refer to others: to the new one, or away where that is "".
-func (d *Directory) refer(renamed map[key]string) {
+func (d *Directory) refer(renamed map[ldapmatch.Key]string) {
 	for _, e := range d.order {
 		for _, a := range e.attributes {
-			if !isReference(a.name) {
+			if !ldapmatch.IsReference(a.name) {
 				continue
 			}
 			values, changed := make([]string, 0, len(a.values)), false
@@ -289,11 +290,11 @@ func (d *Directory) refer(renamed map[key]string) {
 }
 
 // groups returns the DNs of the groups that name an entry as a member. The map isn't changed afterwards.
-func (d *Directory) groups() map[key][]string {
+func (d *Directory) groups() map[ldapmatch.Key][]string {
 	if d.memberOf != nil {
 		return d.memberOf
 	}
-	d.memberOf = map[key][]string{}
+	d.memberOf = map[ldapmatch.Key][]string{}
 	for _, e := range d.order {
 		for _, name := range []string{"member", "uniqueMember"} {
 			for _, dn := range e.get(name) {
@@ -307,11 +308,11 @@ func (d *Directory) groups() map[key][]string {
 }
 
 // keyOf is parseDN with a memory.
-func (d *Directory) keyOf(dn string) (key, bool) {
+func (d *Directory) keyOf(dn string) (ldapmatch.Key, bool) {
 	if k, known := d.keys[dn]; known {
 		return k, true
 	}
-	k, _, err := parseDN(dn)
+	k, _, err := ldapmatch.ParseDN(dn)
 	if err != nil {
 		return "", false
 	}

@@ -4,7 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"ldapsync/internal/ldapmatch"
 )
 
 // Attributes are the values of an entry by attribute name, in the server's order. Values are bytes; most are text.
@@ -14,8 +15,8 @@ type Attributes map[string][]string
 type entry struct {
 	seq        uint64 // its place in the directory's order
 	dn         string
-	key        key
-	parent     key
+	key        ldapmatch.Key
+	parent     ldapmatch.Key
 	attributes []attribute // objectClass first, then by name
 }
 
@@ -52,7 +53,7 @@ func (e *entry) get(name string) []string {
 }
 
 func (e *entry) has(name, value string) bool {
-	return slices.ContainsFunc(e.get(name), func(v string) bool { return equal(name, v, value) })
+	return slices.ContainsFunc(e.get(name), func(v string) bool { return ldapmatch.Equal(name, v, value) })
 }
 
 // with returns a copy of e in which an attribute has these values; none removes it.
@@ -71,15 +72,6 @@ func (e *entry) with(name string, values []string) *entry {
 	return &other
 }
 
-// isReference tells whether an attribute's values are DNs, which are compared as such and followed by Rename and Delete.
-func isReference(name string) bool {
-	switch strings.ToLower(name) {
-	case "member", "uniquemember", "memberof", "manager", "owner", "seealso", "secretary":
-		return true
-	}
-	return false
-}
-
 // isOperational tells whether an attribute is answered only when asked for by name or by "+".
 func isOperational(name string) bool {
 	switch strings.ToLower(name) {
@@ -87,30 +79,4 @@ func isOperational(name string) bool {
 		return true
 	}
 	return false
-}
-
-// equal compares two values of an attribute: as DNs where they are, else without case, bytes that aren't text exactly.
-func equal(name, a, b string) bool {
-	if a == b {
-		return true
-	}
-	if isReference(name) {
-		x, _, errX := parseDN(a)
-		y, _, errY := parseDN(b)
-		return errX == nil && errY == nil && x == y
-	}
-	return fold(a) == fold(b)
-}
-
-// fold is the form in which two texts that differ by case or by runs of spaces are equal (caseIgnoreMatch, RFC 4518). It folds letter by
-// letter, so "ß" isn't "ss".
-func fold(s string) string {
-	if !utf8.ValidString(s) {
-		return s
-	}
-	s = strings.ToLower(s)
-	if strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.Contains(s, "  ") {
-		s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " ")
-	}
-	return s
 }

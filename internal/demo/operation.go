@@ -7,6 +7,8 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	ldap "github.com/go-ldap/ldap/v3"
+
+	"ldapsync/internal/ldapmatch"
 )
 
 const (
@@ -102,8 +104,8 @@ func (c *conn) bind(op *ber.Packet) result {
 	case password == "":
 		return result{code: ldap.LDAPResultUnwillingToPerform, text: "a bind with a DN needs a password"}
 	}
-	self, _, err := parseDN(name)
-	known, _, _ := parseDN(BindDN)
+	self, _, err := ldapmatch.ParseDN(name)
+	known, _, _ := ldapmatch.ParseDN(BindDN)
 	if err != nil || self != known || subtle.ConstantTimeCompare([]byte(password), []byte(BindPassword)) != 1 {
 		return result{code: ldap.LDAPResultInvalidCredentials}
 	}
@@ -124,11 +126,11 @@ func (c *conn) compare(op *ber.Packet) result {
 		return r
 	}
 	name, value := text(op.Children[1].Children[0]), text(op.Children[1].Children[1])
-	values := v.values(name)
+	values := v.Values(name)
 	switch {
 	case len(values) == 0:
 		return result{code: ldap.LDAPResultNoSuchAttribute}
-	case slices.ContainsFunc(values, func(w string) bool { return equal(name, w, value) }):
+	case slices.ContainsFunc(values, func(w string) bool { return ldapmatch.Equal(name, w, value) }):
 		return result{code: ldap.LDAPResultCompareTrue}
 	}
 	return result{code: ldap.LDAPResultCompareFalse}

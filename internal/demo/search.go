@@ -7,6 +7,8 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	ldap "github.com/go-ldap/ldap/v3"
+
+	"ldapsync/internal/ldapmatch"
 )
 
 // question is a search request, taken apart.
@@ -15,7 +17,7 @@ type question struct {
 	scope      int64
 	sizeLimit  int
 	typesOnly  bool
-	filter     matcher
+	filter     ldapmatch.Filter
 	attributes []string
 }
 
@@ -31,7 +33,7 @@ func decodeSearch(op *ber.Packet) (question, bool) {
 	if len(op.Children) != 8 {
 		return question{}, false
 	}
-	filter, err := compile(op.Children[6])
+	filter, err := ldapmatch.Compile(op.Children[6])
 	if err != nil {
 		return question{}, false
 	}
@@ -147,7 +149,7 @@ func (d *Directory) list(q question) (*listing, result) {
 	}
 	l := &listing{question: q}
 	for _, v := range candidates {
-		if q.filter(v) == isTrue {
+		if q.filter(v) == ldapmatch.True {
 			l.rest = append(l.rest, v)
 		}
 	}
@@ -183,11 +185,11 @@ func (d *Directory) scope(base string, scope int64) ([]view, int, result) {
 				continue
 			}
 		case ldap.ScopeWholeSubtree:
-			if !e.key.below(top.key) {
+			if !e.key.Below(top.key) {
 				continue
 			}
 		case ldap.ScopeChildren:
-			if e == top || !e.key.below(top.key) {
+			if e == top || !e.key.Below(top.key) {
 				continue
 			}
 		default:
@@ -208,7 +210,7 @@ func (d *Directory) read(dn string) (view, result) {
 
 // locate finds the entry with this DN; the result names the part of it that exists.
 func (d *Directory) locate(dn string) (*entry, result) {
-	self, _, err := parseDN(dn)
+	self, _, err := ldapmatch.ParseDN(dn)
 	if err != nil {
 		return nil, result{code: ldap.LDAPResultInvalidDNSyntax, text: "the DN is malformed"}
 	}
@@ -217,8 +219,7 @@ func (d *Directory) locate(dn string) (*entry, result) {
 	}
 	r := result{code: ldap.LDAPResultNoSuchObject}
 	for k := self; k != ""; {
-		_, above, _ := strings.Cut(string(k), rdnEnd)
-		k = key(above)
+		k = k.Parent()
 		if e := d.entries[k]; e != nil {
 			r.matched = e.dn
 			break

@@ -1,9 +1,15 @@
 package demo
 
+import (
+	"strings"
+
+	"ldapsync/internal/ldapmatch"
+)
+
 // view is an entry with what is answered but not stored: its DN as an attribute, and the groups it is in.
 type view struct {
 	*entry
-	groups map[key][]string
+	groups map[ldapmatch.Key][]string
 }
 
 // attributes returns all of them, stored ones first.
@@ -11,13 +17,16 @@ func (v view) attributes() []attribute {
 	return append(v.entry.attributes[:len(v.entry.attributes):len(v.entry.attributes)], v.computed()...)
 }
 
-// values returns the values of an attribute, named in any case.
-func (v view) values(name string) []string {
+// DN is the entry's name.
+func (v view) DN() string { return v.dn }
+
+// Values returns the values of an attribute, named in any case.
+func (v view) Values(name string) []string {
 	if stored := v.get(name); stored != nil {
 		return stored
 	}
 	for _, a := range v.computed() {
-		if equal("", a.name, name) {
+		if strings.EqualFold(a.name, name) {
 			return a.values
 		}
 	}
