@@ -37,7 +37,6 @@ var table = []room{
 	{pattern: "internal/fault"},
 	{pattern: "internal/limit"},
 	{pattern: "internal/history", rooms: []string{"proto", "internal/fault"}},
-	{pattern: "internal/history", rooms: []string{"proto", "internal/fault"}},
 	{pattern: "internal/ldapmatch", rooms: []string{"internal/fault"}, outside: []string{"github.com/go-ldap/ldap/v3", "github.com/go-asn1-ber/asn1-ber"}},
 
 	// The stages know the contract, and nothing of each other or of the world.
