@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ldapsync/internal/limit"
 	"ldapsync/proto"
 )
 
@@ -22,6 +23,17 @@ type Config struct {
 	DeleteGroups bool
 	// Adopt says which accounts that are there already may be taken over by name.
 	Adopt Adoption
+	// Scope says which accounts are the directory's: those that a link ties to it (ScopeLinked), or all that Django has (ScopeAll): then
+	// those that no entry of any source stands behind count as removed, at the end of a committed snapshot. Default: ScopeLinked.
+	Scope Scope
+	// Sources are all sources of the target, in their order: accounts are judged by the applier of the first one, once all of them were
+	// applied as a whole. Default: Source alone.
+	Sources []string
+	// Exclude are usernames, without case, or patterns (path.Match) of accounts that ScopeAll leaves alone. Default: none. Staff and superusers
+	// are left alone unless Adopt.Privileged.
+	Exclude []string
+	// Limit is that of users removed: ScopeAll holds more accounts than that until a person approves them. Default: off.
+	Limit limit.Limit
 	// AcceptStream takes a stream with another identity than the one applied so far for the same source. Default: false, it is refused.
 	AcceptStream bool
 	// BatchEntries is how many entries one transaction takes, about. Default: 2000.
@@ -40,6 +52,15 @@ type Config struct {
 	every bool // entries whose links say that they are applied are compared, too
 }
 
+// Scope is which accounts are the directory's.
+type Scope string
+
+// The scopes.
+const (
+	ScopeLinked Scope = "linked"
+	ScopeAll    Scope = "all"
+)
+
 // Adoption says which accounts that are there already, without a link, may be taken over by an entry of the same name.
 type Adoption struct {
 	Existing   bool // any, on any run
@@ -49,6 +70,9 @@ type Adoption struct {
 func (c Config) withDefaults() Config {
 	if c.BatchEntries == 0 {
 		c.BatchEntries = 2000
+	}
+	if len(c.Sources) == 0 {
+		c.Sources = []string{c.Source}
 	}
 	if c.OnProgress == nil {
 		c.OnProgress = func(uint64) {}

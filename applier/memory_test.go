@@ -22,6 +22,8 @@ type memory struct {
 	updates    int // transactions committed
 	bad        string
 	fail       func() error // called before each commit
+	held       []Held
+	complete   map[string]bool
 }
 
 type nothing struct{}
@@ -37,6 +39,10 @@ func (nothing) Memberships(context.Context, string, []string) ([]Membership, err
 func (nothing) Letters(context.Context, LetterQuery) ([]Letter, error)              { return nil, nil }
 func (nothing) ActiveSuperusers(context.Context) ([]string, error)                  { return nil, nil }
 
+func (nothing) ListUnlinked(context.Context) ([]Row, int, error) { return nil, 0, nil }
+func (nothing) HeldRows(context.Context) ([]Held, error)         { return nil, nil }
+func (nothing) Complete(context.Context) ([]string, error)       { return nil, nil }
+
 func newMemory() *memory { return &memory{over: newOverlay(nothing{})} }
 
 func (m *memory) Checkpoint(context.Context, string) (*Checkpoint, error) { return m.checkpoint, nil }
@@ -48,13 +54,13 @@ func (m *memory) View(_ context.Context, fn func(Reader) error) error {
 }
 
 func (m *memory) Update(_ context.Context, fn func(Tx) error) error {
-	before, cp := m.over.clone(), m.checkpoint
+	before, cp, held := m.over.clone(), m.checkpoint, m.held
 	err := fn(memoryTx{m, m.over})
 	if err == nil && m.fail != nil {
 		err = m.fail()
 	}
 	if err != nil {
-		m.over, m.checkpoint = before, cp
+		m.over, m.checkpoint, m.held = before, cp, held
 		return err
 	}
 	m.updates++
@@ -73,6 +79,42 @@ func (t memoryTx) Advance(_ context.Context, prev *Checkpoint, next Checkpoint) 
 	}
 	t.checkpoint = &next
 	t.memory.checkpoint = &next
+	return nil
+}
+
+func (t memoryTx) ListUnlinked(context.Context) ([]Row, int, error) {
+	var rows []Row
+	all := t.overlay.rows[proto.KindUser]
+	for _, pk := range slices.Sorted(maps.Keys(all)) {
+		if len(t.overlay.owned[proto.KindUser][pk]) == 0 {
+			rows = append(rows, all[pk])
+		}
+	}
+	return rows, len(all), nil
+}
+
+func (t memoryTx) HeldRows(context.Context) ([]Held, error) { return slices.Clone(t.held), nil }
+
+func (t memoryTx) Complete(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(t.complete)), nil
+}
+
+func (t memoryTx) PutHeld(ctx context.Context, h Held) error {
+	_ = t.DropHeld(ctx, h)
+	t.memory.held = append(t.memory.held, h)
+	return nil
+}
+
+func (t memoryTx) DropHeld(_ context.Context, h Held) error {
+	t.memory.held = slices.DeleteFunc(slices.Clone(t.held), func(o Held) bool { return o.Source == h.Source && o.Change == h.Change && o.Hash == h.Hash })
+	return nil
+}
+
+func (t memoryTx) SetComplete(_ context.Context, source string) error {
+	if t.complete == nil {
+		t.memory.complete = map[string]bool{}
+	}
+	t.complete[source] = true
 	return nil
 }
 

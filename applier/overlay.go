@@ -90,6 +90,18 @@ func (o *overlay) ActiveSuperusers(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(pks, func(pk string) bool { return o.noSuperuser[pk] }), err
 }
 
+// ListUnlinked leaves out the rows that planned links own, and counts the planned rows.
+func (o *overlay) ListUnlinked(ctx context.Context) ([]Row, int, error) {
+	rows, all, err := o.Reader.ListUnlinked(ctx)
+	rows = slices.DeleteFunc(rows, func(r Row) bool { return len(o.owned[proto.KindUser][r.PK]) > 0 })
+	for pk := range o.rows[proto.KindUser] {
+		if _, planned := o.newRow(pk); planned {
+			all++
+		}
+	}
+	return rows, all, err
+}
+
 func (o *overlay) member(user string, groups []string, is bool) {
 	if len(groups) > 0 && o.joined[user] == nil {
 		o.joined[user] = map[string]bool{}

@@ -56,6 +56,13 @@ type Reader interface {
 	Letters(ctx context.Context, q LetterQuery) ([]Letter, error)
 	// ActiveSuperusers returns the primary keys of all users who are active and superusers; none where the table has no such columns.
 	ActiveSuperusers(ctx context.Context) ([]string, error)
+	// ListUnlinked returns the users' rows that no link of any source belongs to, by primary key and without their Values, and how many
+	// rows there are in all.
+	ListUnlinked(ctx context.Context) (rows []Row, all int, err error)
+	// HeldRows returns what waits for a decision, or was rejected, the oldest first.
+	HeldRows(ctx context.Context) ([]Held, error)
+	// Complete returns the sources that SetComplete was called for since their checkpoints got their streams.
+	Complete(ctx context.Context) ([]string, error)
 }
 
 // Tx is a read-write transaction.
@@ -70,6 +77,12 @@ type Tx interface {
 	// it takes up the pending memberships of those that get a row, and for those with Remove deletes the memberships that sync
 	// made. A *DataError says that the database refuses a value; after any error only undoing to a savepoint is possible.
 	Write(ctx context.Context, kind proto.Kind, changes []Change) error
+	// PutHeld writes what is held, and replaces what has its source, change and hash.
+	PutHeld(ctx context.Context, h Held) error
+	// DropHeld deletes what has its source, change and hash.
+	DropHeld(ctx context.Context, h Held) error
+	// SetComplete notes at the source's checkpoint that a committed snapshot was applied as a whole.
+	SetComplete(ctx context.Context, source string) error
 }
 
 // DataError says that the database refused the data themselves (SQLSTATE classes 22 and 23), not the connection or the rights.
@@ -98,8 +111,10 @@ type Link struct {
 	Sequence uint64 // of the event that was last written: provenance, not order
 	How      How
 
-	ActiveWritten *bool  // what the active rule last made the row's active column; nil: never
-	DeactivatedBy string // "sync": the deactivate callback did; "other": it found the account inactive; "": neither
+	ActiveWritten *bool // what the active rule last made the row's active column; nil: never
+	// "sync": the deactivate callback did; "other": it found the account inactive; "restored": it did, and a person took it back; "":
+	// neither.
+	DeactivatedBy string
 	DeactivatedAt time.Time
 }
 
@@ -109,6 +124,7 @@ type LinkState string
 // The states of a link.
 const (
 	Present LinkState = "present"
+	Missing LinkState = "missing" // not in the directory, and its source's grace isn't over: it returns or will be gone
 	Gone    LinkState = "gone"    // removed from the directory; the callbacks' work item
 	Deleted LinkState = "deleted" // gone, and the delete callback deleted its row; a tombstone
 )
@@ -121,6 +137,7 @@ const (
 	Created  How = "created"  // sync made the row
 	Adopted  How = "adopted"  // the row was there, without any link
 	Relinked How = "relinked" // the row belonged to an entry that is gone; the account was deleted and made again
+	Swept    How = "orphan"   // no entry ever stood behind the row, and the target's scope is all accounts
 )
 
 // Row is a row of auth_user or auth_group, or what stands for them.
@@ -209,6 +226,7 @@ const (
 	Update    Action = "update"    // the row or its memberships differ
 	Touch     Action = "touch"     // only the link differs
 	Unchanged Action = "unchanged" // nothing is written
+	Miss      Action = "missing"   // the link becomes missing, until its source's grace is over
 	Remove    Action = "remove"    // the link becomes gone; callbacks do the rest
 	Skip      Action = "skip"      // a dead letter
 	Park      Action = "park"      // a parked entry

@@ -15,6 +15,9 @@ const (
 	Delete     = "delete"
 )
 
+// Keep is the other value of Config.Missing.
+const Keep = "keep"
+
 // Names returns the names of the callbacks that there are.
 func Names() []string { return []string{Deactivate, Delete} }
 
@@ -30,6 +33,12 @@ type Config struct {
 	Target string
 	// Callbacks are carried out in this order for whoever left. Default: none; nothing is done then.
 	Callbacks []string
+	// Missing says what becomes of users who are missing while their source's grace lasts: "keep", nothing, or "deactivate", the callback
+	// deactivate acts on them at once. Default: "keep".
+	Missing string
+	// DeleteAfter is how long an account must have been deactivated by sync, and be inactive still, before the callback delete acts
+	// on it. It needs the callback deactivate. Default: 0, at once.
+	DeleteAfter time.Duration
 	// Batch is how many accounts are handled in one transaction, at most MaxBatch. Lower it where the application often holds locks
 	// on its users. Default: MaxBatch.
 	Batch int
@@ -59,10 +68,22 @@ func (c Config) Validate() error {
 				"targets.%s.removal.callbacks: there is no callback %q", c.Target, name)
 		}
 	}
+	if c.Missing != "" && c.Missing != Keep && c.Missing != Deactivate {
+		return fault.New(fault.Usage, "keep or deactivate", "targets.%s.removal.missing: %q", c.Target, c.Missing)
+	}
+	deactivates := slices.Contains(c.Callbacks, Deactivate)
+	if c.Missing == Deactivate && !deactivates {
+		return fault.New(fault.Usage, "add deactivate to the callbacks", "targets.%s.removal.missing: deactivate, but the callback isn't configured", c.Target)
+	}
+	if c.DeleteAfter > 0 && slices.Contains(c.Callbacks, Delete) && !deactivates {
+		return fault.New(fault.Usage, "add deactivate to the callbacks: nobody is deleted otherwise",
+			"targets.%s.removal.delete.after: %s after deactivation, but the callback deactivate isn't configured", c.Target, c.DeleteAfter)
+	}
 	if c.Batch < 0 || c.Batch > MaxBatch {
 		return fault.New(fault.Usage, "", "target %s: callbacks in batches of %d: not between 1 and %d", c.Target, c.Batch, MaxBatch)
 	}
-	for name, d := range map[string]time.Duration{"interval": c.Interval, "backoff": c.Backoff, "longest backoff": c.BackoffMax, "reconnect": c.Reconnect} {
+	for name, d := range map[string]time.Duration{"interval": c.Interval, "backoff": c.Backoff, "longest backoff": c.BackoffMax, "reconnect": c.Reconnect,
+		"delay of delete": c.DeleteAfter} {
 		if d < 0 {
 			return fault.New(fault.Usage, "", "target %s: the %s of the callbacks is negative: %s", c.Target, name, d)
 		}
@@ -94,6 +115,21 @@ func (c Config) withDefaults() Config {
 	}
 	c.Callbacks = slices.Clone(c.Callbacks)
 	return c
+}
+
+// Query is whom a callback acts on at a time.
+func (c Config) Query(callback string, now time.Time) DueQuery {
+	q := DueQuery{Callback: callback, Now: now, Limit: c.Batch}
+	if q.Limit == 0 {
+		q.Limit = MaxBatch
+	}
+	switch callback {
+	case Deactivate:
+		q.Missing = c.Missing == Deactivate
+	case Delete:
+		q.After = c.DeleteAfter
+	}
+	return q
 }
 
 // Service carries out the callbacks of one target.

@@ -36,13 +36,15 @@ type accounts struct {
 	mu     sync.Mutex
 	people map[callbacks.Key]*person
 
-	down     error                                         // what every method answers
-	before   func(callback string, n int)                  // called, unlocked, at the start of each transaction
-	batches  []int                                         // the size of each transaction that was begun
-	looks    int                                           // how often Due was asked from the start
-	position map[string]uint64                             // by source
-	asked    func(source string)                           // called, unlocked, for each Position
-	answer   func(r []callbacks.Result) []callbacks.Result // what a faulty store makes of its results
+	down         error                        // what every method answers
+	before       func(callback string, n int) // called, unlocked, at the start of each transaction
+	batches      []int                        // the size of each transaction that was begun
+	asks         []callbacks.DueQuery
+	looks        int                                           // how often Due was asked from the start
+	deletesAfter time.Duration                                 // what Delete was told last
+	position     map[string]uint64                             // by source
+	asked        func(source string)                           // called, unlocked, for each Position
+	answer       func(r []callbacks.Result) []callbacks.Result // what a faulty store makes of its results
 }
 
 var _ callbacks.Accounts = (*accounts)(nil)
@@ -76,10 +78,11 @@ func (a *accounts) enter(callback string, n int) error {
 	return a.down
 }
 
-func (a *accounts) Due(_ context.Context, callback string, now time.Time, after callbacks.Key, limit int) ([]callbacks.Account, error) {
+func (a *accounts) Due(_ context.Context, q callbacks.DueQuery) ([]callbacks.Account, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if after == (callbacks.Key{}) {
+	a.asks = append(a.asks, q)
+	if q.Behind == (callbacks.Key{}) {
 		a.looks++
 	}
 	if a.down != nil {
@@ -87,8 +90,8 @@ func (a *accounts) Due(_ context.Context, callback string, now time.Time, after 
 	}
 	var page []callbacks.Account
 	for _, p := range a.people {
-		l := p.letters[callback]
-		if !p.gone || p.handled[callback] || compare(p.Key, after) <= 0 || l != nil && l.next.After(now) {
+		l := p.letters[q.Callback]
+		if !p.gone || p.handled[q.Callback] || compare(p.Key, q.Behind) <= 0 || l != nil && l.next.After(q.Now) {
 			continue
 		}
 		due := p.Account
@@ -98,7 +101,7 @@ func (a *accounts) Due(_ context.Context, callback string, now time.Time, after 
 		page = append(page, due)
 	}
 	slices.SortFunc(page, func(x, y callbacks.Account) int { return compare(x.Key, y.Key) })
-	return page[:min(limit, len(page))], nil
+	return page[:min(q.Limit, len(page))], nil
 }
 
 func compare(x, y callbacks.Key) int {
@@ -115,7 +118,8 @@ func (a *accounts) Deactivate(_ context.Context, list []callbacks.Account) ([]ca
 	})
 }
 
-func (a *accounts) Delete(_ context.Context, list []callbacks.Account) ([]callbacks.Result, error) {
+func (a *accounts) Delete(_ context.Context, list []callbacks.Account, after time.Duration) ([]callbacks.Result, error) {
+	a.deletesAfter = after
 	return a.transact(callbacks.Delete, list, func(p *person) callbacks.Outcome {
 		p.row = false
 		return callbacks.Removed
@@ -170,12 +174,12 @@ func (a *accounts) Fail(_ context.Context, callback string, item callbacks.Accou
 	return nil
 }
 
-func (a *accounts) NextDue(_ context.Context, callback string) (time.Time, error) {
+func (a *accounts) NextDue(_ context.Context, q callbacks.DueQuery) (time.Time, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var next time.Time
 	for _, p := range a.people {
-		if l := p.letters[callback]; l != nil && p.gone && !p.handled[callback] && (next.IsZero() || l.next.Before(next)) {
+		if l := p.letters[q.Callback]; l != nil && p.gone && !p.handled[q.Callback] && (next.IsZero() || l.next.Before(next)) {
 			next = l.next
 		}
 	}

@@ -27,7 +27,7 @@ func (s *Service) RunOnce(ctx context.Context) (*Summary, error) {
 		}
 	}
 	for _, name := range s.cfg.Callbacks {
-		due, err := s.accounts.NextDue(ctx, name)
+		due, err := s.accounts.NextDue(ctx, s.cfg.Query(name, now))
 		if err != nil {
 			return sum, s.blame(ctx, name, err)
 		}
@@ -48,12 +48,12 @@ type look struct {
 
 // all goes once through what was due at now, page by page. What it notes as failed is due later than that: nobody comes up twice.
 func (l *look) all(ctx context.Context, now time.Time) error {
-	var after Key
+	q := l.cfg.Query(l.callback, now)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		page, err := l.accounts.Due(ctx, l.callback, now, after, l.cfg.Batch)
+		page, err := l.accounts.Due(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (l *look) all(ctx context.Context, now time.Time) error {
 		if err := l.attempt(ctx, page); err != nil {
 			return err
 		}
-		after = page[len(page)-1].Key
+		q.Behind = page[len(page)-1].Key
 	}
 }
 
@@ -88,7 +88,7 @@ func (l *look) attempt(ctx context.Context, accounts []Account) error {
 
 func (l *look) act(ctx context.Context, accounts []Account) ([]Result, error) {
 	if l.callback == Delete {
-		return l.accounts.Delete(ctx, accounts)
+		return l.accounts.Delete(ctx, accounts, l.cfg.DeleteAfter)
 	}
 	return l.accounts.Deactivate(ctx, accounts)
 }
@@ -103,7 +103,7 @@ func (l *look) answers(ctx context.Context, err error) bool {
 	if l.stuck++; l.stuck > mostStuck || fault.IsPermanent(err) {
 		return false
 	}
-	_, down := l.accounts.NextDue(ctx, l.callback)
+	_, down := l.accounts.NextDue(ctx, l.cfg.Query(l.callback, l.cfg.Now()))
 	return down == nil
 }
 

@@ -154,6 +154,6 @@ func TestARetryThatNobodyFindsDoesNotSpin(t *testing.T) {
 // stuck says for ever that an attempt is due, which it never hands out.
 type stuck struct{ *accounts }
 
-func (stuck) NextDue(context.Context, string) (time.Time, error) {
+func (stuck) NextDue(context.Context, callbacks.DueQuery) (time.Time, error) {
 	return noon.Add(-50 * 365 * 24 * time.Hour), nil
 }

@@ -142,16 +142,16 @@ func (p *planner) due(ctx context.Context, t *config.Target) error {
 	}
 	const page = 500
 	for _, callback := range t.Removal.Callbacks {
-		var after callbacks.Key
+		q := callbacks.DueQuery{Callback: callback, Now: time.Now(), Limit: page}
 		for {
-			accounts, err := st.Due(ctx, callback, time.Now(), after, page)
+			accounts, err := st.Due(ctx, q)
 			if err != nil {
 				return err
 			}
 			for _, account := range accounts {
 				p.plan.add(planned{Target: t.Name, Action: callback, Kind: proto.KindUser, ID: account.ID, DN: account.DN, Name: account.Username, Reason: account.Reason,
 					several: len(p.targets) > 1})
-				after = account.Key
+				q.Behind = account.Key
 			}
 			if len(accounts) < page {
 				break

@@ -4,6 +4,9 @@ package django
 type Settings struct {
 	Users  Users
 	Groups Groups
+	// References says what becomes of rows that refer to a user who is deleted: "table.column" or "schema.table.column" → "cascade",
+	// "set_null" or "refuse". Rows of Django's own tables go with their user. Default: refuse, for each table.
+	References map[string]string
 }
 
 // Users says where users go.

@@ -74,6 +74,14 @@ func (t *Table) column(name string) *Column {
 	return nil
 }
 
+// Timestamp returns the column of that name, mapped or not; nil if there is none or it holds no times.
+func (t *Table) Timestamp(name string) *Column {
+	if c := t.column(name); c != nil && c.Type == Timestamp {
+		return c
+	}
+	return nil
+}
+
 // String returns the table's name, with its schema where it has one.
 func (t *Table) String() string {
 	if t.Schema == "" {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,30 +10,60 @@ import (
 	"ldapsync/callbacks"
 )
 
-// handled is the condition under which a gone link needs a callback no more. Who was deleted has no gone link.
-func handled(callback string) string {
-	if callback == callbacks.Delete {
-		return "false"
+// wanting is the condition under which a link k, with its row u, needs a callback. Who was deleted has no gone link.
+func (s *Store) wanting(q callbacks.DueQuery) string {
+	if q.Callback != callbacks.Delete {
+		states := "k.state = 'gone'"
+		if q.Missing {
+			states = "true"
+		}
+		return states + " AND k.deactivated_by = ''"
 	}
-	return "k.deactivated_by <> ''"
+	active := "true"
+	if s.users != nil {
+		active = s.users.activeOf("u")
+	}
+	if q.After <= 0 {
+		return "k.state = 'gone' AND k.deactivated_by <> 'restored' AND NOT (k.deactivated_by = 'sync' AND " + active + ")"
+	}
+	return "k.state = 'gone' AND NOT " + active + " AND " + longInactive(q.After)
 }
 
-// Due returns the accounts that are gone and that the callback hasn't handled, in order.
-func (s *Store) Due(ctx context.Context, callback string, now time.Time, after callbacks.Key, limit int) ([]callbacks.Account, error) {
+// longInactive tells whether sync, by the callback or by the source's rule, deactivated the account of link k so long ago.
+func longInactive(after time.Duration) string {
+	return fmt.Sprintf("(k.deactivated_by = 'sync' OR k.deactivated_by = 'other' AND k.active_written IS FALSE) AND k.deactivated_at <= now() - interval '%d microseconds'",
+		after.Microseconds())
+}
+
+// activeOf is the expression for whether a row of the users' table is active.
+func (t *table) activeOf(alias string) string {
+	if i := t.ActiveColumn(); i >= 0 {
+		return "coalesce(" + alias + "." + quote(t.Columns[i].Name) + ", false)"
+	}
+	return "true"
+}
+
+// linkWithRow is the beginning of queries for links k that are missing or gone, with their rows u, and the expression for a row's name.
+func (s *Store) linkWithRow() (from, name string) {
+	from, name = "ldapsync.link k", "''"
+	if s.users != nil {
+		name = "coalesce(u." + quote(s.users.NameColumn().Name) + "::text, '')"
+		from += " LEFT JOIN " + s.users.name + " u ON u." + s.users.key + " = " + s.users.fromText("nullif(k.pk, '')")
+	}
+	return from, name
+}
+
+// Due returns the accounts that need the callback, in order.
+func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Account, error) {
 	if there, err := s.Migrated(ctx); err != nil || !there {
 		return nil, err
 	}
-	name := "''"
-	from := ""
-	if s.users != nil {
-		name = "coalesce(u." + quote(s.users.NameColumn().Name) + "::text, '')"
-		from = " LEFT JOIN " + s.users.name + " u ON u." + s.users.key + " = " + s.users.fromText("nullif(k.pk, '')")
-	}
+	from, name := s.linkWithRow()
 	query := `SELECT k.source, k.id, k.pk, k.dn, ` + name + `, k.gone_seq, k.gone_reason, coalesce(l.attempts, 0)
-FROM ldapsync.link k LEFT JOIN ldapsync.letter l ON l.source = k.source AND l.kind = k.kind AND l.id = k.id AND l.stage = $1 AND l.seq = k.gone_seq` + from + `
-WHERE k.state = 'gone' AND k.kind = 'user' AND NOT (` + handled(callback) + `) AND (k.source, k.id) > ($2, $3) AND (l.next_at IS NULL OR l.next_at <= $4)
+FROM ` + from + ` LEFT JOIN ldapsync.letter l ON l.source = k.source AND l.kind = k.kind AND l.id = k.id AND l.stage = $1 AND l.seq = k.gone_seq
+WHERE k.state IN ('missing', 'gone') AND k.kind = 'user' AND ` + s.wanting(q) + ` AND (k.source, k.id) > ($2, $3) AND (l.next_at IS NULL OR l.next_at <= $4)
 ORDER BY k.source, k.id LIMIT $5`
-	rows, err := s.pool.Query(ctx, query, callback, after.Source, after.ID, now, limit)
+	rows, err := s.pool.Query(ctx, query, q.Callback, q.Behind.Source, q.Behind.ID, q.Now, q.Limit)
 	if err != nil {
 		return nil, s.fault(err)
 	}
@@ -60,14 +91,15 @@ ON CONFLICT (source, kind, id, stage) DO UPDATE SET dn = excluded.dn, reason = e
 }
 
 // NextDue returns when the next failed attempt is due; zero if none waits.
-func (s *Store) NextDue(ctx context.Context, callback string) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context, q callbacks.DueQuery) (time.Time, error) {
 	if there, err := s.Migrated(ctx); err != nil || !there {
 		return time.Time{}, err
 	}
-	query := `SELECT min(l.next_at) FROM ldapsync.letter l JOIN ldapsync.link k ON k.source = l.source AND k.kind = l.kind AND k.id = l.id AND k.gone_seq = l.seq
-WHERE l.stage = $1 AND k.state = 'gone' AND NOT (` + handled(callback) + `)`
+	from, _ := s.linkWithRow()
+	query := `SELECT min(l.next_at) FROM ` + from + ` JOIN ldapsync.letter l ON k.source = l.source AND k.kind = l.kind AND k.id = l.id AND k.gone_seq = l.seq
+WHERE l.stage = $1 AND k.state IN ('missing', 'gone') AND ` + s.wanting(q)
 	var next *time.Time
-	if err := s.pool.QueryRow(ctx, query, callback).Scan(&next); err != nil || next == nil {
+	if err := s.pool.QueryRow(ctx, query, q.Callback).Scan(&next); err != nil || next == nil {
 		return time.Time{}, s.fault(err)
 	}
 	return next.UTC(), nil

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,39 +19,45 @@ type accountRow struct {
 	superuser bool
 }
 
+// linkState is what the callbacks look at of a link.
+type linkState struct {
+	pk    string
+	gone  uint64
+	by    string // deactivated_by
+	ready bool   // deactivated by sync so long ago that it may be deleted
+}
+
 // work is a batch of accounts whose links, and then rows, are locked.
 type work struct {
 	*tx
 	results []callbacks.Result
+	links   map[callbacks.Key]linkState
 	rows    map[string]accountRow // by key
 	todo    []int                 // the results that are still to be decided
 }
 
 // lock locks the accounts' links and rows, and decides those that need nothing: who returned, and whose row isn't there any more or belongs to
-// another link.
-func (t *tx) lock(ctx context.Context, accounts []callbacks.Account) (*work, error) {
-	w := &work{tx: t, results: make([]callbacks.Result, len(accounts))}
+// another link. Missing accounts are taken as gone if missing is set. after is that of Delete.
+func (t *tx) lock(ctx context.Context, accounts []callbacks.Account, missing bool, after time.Duration) (*work, error) {
+	w := &work{tx: t, results: make([]callbacks.Result, len(accounts)), links: map[callbacks.Key]linkState{}}
 	var sources, ids, pks []string
 	for i, a := range accounts {
 		w.results[i].Account = a
 		sources, ids, pks = append(sources, a.Source), append(ids, a.ID), append(pks, a.PK)
 	}
-	const find = `SELECT k.source, k.id, k.pk, k.gone_seq FROM ldapsync.link k JOIN unnest($1::text[], $2::text[]) AS v(source, id) ON k.source = v.source AND k.id = v.id
-WHERE k.kind = 'user' AND k.state = 'gone' ORDER BY k.source, k.id FOR UPDATE OF k`
-	rows, err := t.tx.Query(ctx, find, sources, ids)
+	find := `SELECT k.source, k.id, k.pk, k.gone_seq, k.deactivated_by, coalesce(` + longInactive(after) + `, false)
+FROM ldapsync.link k JOIN unnest($1::text[], $2::text[]) AS v(source, id) ON k.source = v.source AND k.id = v.id
+WHERE k.kind = 'user' AND (k.state = 'gone' OR $3 AND k.state = 'missing') ORDER BY k.source, k.id FOR UPDATE OF k`
+	rows, err := t.tx.Query(ctx, find, sources, ids, missing)
 	if err != nil {
 		return nil, err
 	}
-	type state struct {
-		pk   string
-		gone uint64
-	}
-	gone := map[callbacks.Key]state{}
 	var key callbacks.Key
-	var pk string
+	var l linkState
 	var sequence int64
-	if _, err := pgx.ForEachRow(rows, []any{&key.Source, &key.ID, &pk, &sequence}, func() error {
-		gone[key] = state{pk, uint64(sequence)}
+	if _, err := pgx.ForEachRow(rows, []any{&key.Source, &key.ID, &l.pk, &sequence, &l.by, &l.ready}, func() error {
+		l.gone = uint64(sequence)
+		w.links[key] = l
 		return nil
 	}); err != nil {
 		return nil, err
@@ -64,10 +71,10 @@ WHERE k.kind = 'user' AND k.state = 'gone' ORDER BY k.source, k.id FOR UPDATE OF
 	}
 	for i := range w.results {
 		r := &w.results[i]
-		s, is := gone[r.Key]
+		l, is := w.links[r.Key]
 		row, there := w.rows[r.PK]
 		switch {
-		case !is || s.pk != r.PK || s.gone != r.GoneSequence:
+		case !is || l.pk != r.PK || l.gone != r.GoneSequence:
 			r.Outcome = callbacks.Returned
 		case owned[r.PK]:
 			r.Outcome, r.Reason = callbacks.Returned, "its row belongs to another entry now"
@@ -99,7 +106,7 @@ func (t *tx) tombstones(ctx context.Context, accounts []callbacks.Account) error
 	}
 	sources, ids, sequences := keysOf(accounts)
 	const mark = `UPDATE ldapsync.link k SET state = 'deleted', pk = '' FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v(source, id, seq)
-WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.state = 'gone' AND k.gone_seq = v.seq`
+WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.state IN ('missing', 'gone') AND k.gone_seq = v.seq`
 	if _, err := t.tx.Exec(ctx, mark, sources, ids, sequences); err != nil {
 		return err
 	}
@@ -144,10 +151,7 @@ func (t *tx) ownedByOthers(ctx context.Context, pks []string) (map[string]bool, 
 // lockRows reads and locks users' rows, in the order of their keys.
 func (t *tx) lockRows(ctx context.Context, pks []string) (map[string]accountRow, error) {
 	u := t.store.users
-	active, superuser := "true", "false"
-	if i := u.ActiveColumn(); i >= 0 {
-		active = "coalesce(t." + quote(u.Columns[i].Name) + ", false)"
-	}
+	active, superuser := u.activeOf("t"), "false"
 	if u.Superuser != "" {
 		superuser = "coalesce(t." + quote(u.Superuser) + ", false)"
 	}

@@ -9,11 +9,11 @@ import (
 )
 
 // Deactivate sets the accounts inactive. Those that are inactive already are noted as somebody else's doing: returning doesn't
-// reactivate them. The last active superuser is refused.
+// reactivate them. Whom sync deactivated in this absence, and a person activated again, isn't touched. The last active superuser is refused.
 func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
 	var results []callbacks.Result
 	err := s.update(ctx, s.cfg.LockTimeout, func(t *tx) error {
-		w, err := t.lock(ctx, accounts)
+		w, err := t.lock(ctx, accounts, true, 0)
 		if err != nil {
 			return err
 		}
@@ -29,9 +29,7 @@ func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([
 func (w *work) deactivate(ctx context.Context) error {
 	u := w.store.users
 	if u.ActiveColumn() < 0 {
-		for _, i := range w.todo {
-			w.results[i].Outcome, w.results[i].Reason = callbacks.Refused, u.String()+" has no column is_active; set users.active"
-		}
+		w.refuseAll(u.String() + " has no column is_active; set users.active")
 		return nil
 	}
 	supers, err := w.activeSuperusers(ctx)
@@ -47,6 +45,9 @@ func (w *work) deactivate(ctx context.Context) error {
 			r.Outcome = callbacks.Inactive
 			already = append(already, r.Account)
 			continue
+		case w.links[r.Key].by != "":
+			r.Outcome, r.Reason = callbacks.Returned, "a person activated it again"
+			continue
 		case row.superuser && supers < 2:
 			r.Outcome, r.Reason = callbacks.Refused, "is the last active superuser"
 			continue
@@ -56,13 +57,19 @@ func (w *work) deactivate(ctx context.Context) error {
 		r.Outcome = callbacks.Deactivated
 		off = append(off, r.Account)
 	}
-	if err := w.switchOff(ctx, off); err != nil {
+	if err := w.setActive(ctx, off, false); err != nil {
 		return err
 	}
 	if err := w.noteDeactivated(ctx, off, "sync"); err != nil {
 		return err
 	}
 	return w.noteDeactivated(ctx, already, "other")
+}
+
+func (w *work) refuseAll(reason string) {
+	for _, i := range w.todo {
+		w.results[i].Outcome, w.results[i].Reason = callbacks.Refused, reason
+	}
 }
 
 // activeSuperusers counts them, and locks them, where one is about to be deactivated: two transactions could otherwise take one each.
@@ -83,7 +90,7 @@ func (w *work) activeSuperusers(ctx context.Context) (int, error) {
 	return len(all), err
 }
 
-func (w *work) switchOff(ctx context.Context, accounts []callbacks.Account) error {
+func (w *work) setActive(ctx context.Context, accounts []callbacks.Account, active bool) error {
 	if len(accounts) == 0 {
 		return nil
 	}
@@ -92,8 +99,8 @@ func (w *work) switchOff(ctx context.Context, accounts []callbacks.Account) erro
 	for i, a := range accounts {
 		pks[i] = a.PK
 	}
-	query := "UPDATE " + u.name + " SET " + quote(u.Columns[u.ActiveColumn()].Name) + " = false WHERE " + u.key + " = ANY (" + u.keyArray(1) + ")"
-	_, err := w.tx.tx.Exec(ctx, query, u.keys(pks))
+	query := "UPDATE " + u.name + " SET " + quote(u.Columns[u.ActiveColumn()].Name) + " = $2 WHERE " + u.key + " = ANY (" + u.keyArray(1) + ")"
+	_, err := w.tx.tx.Exec(ctx, query, u.keys(pks), active)
 	return err
 }
 
@@ -102,10 +109,10 @@ func (w *work) noteDeactivated(ctx context.Context, accounts []callbacks.Account
 		return nil
 	}
 	sources, ids, sequences := keysOf(accounts)
-	const note = `UPDATE ldapsync.link k SET deactivated_by = $4, deactivated_at = $5 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v(source, id, seq)
+	const note = `UPDATE ldapsync.link k SET deactivated_by = $4, deactivated_at = now() FROM unnest($1::text[], $2::text[], $3::bigint[]) AS v(source, id, seq)
 WHERE k.source = v.source AND k.kind = 'user' AND k.id = v.id AND k.gone_seq = v.seq
 	AND ($4 = 'sync' OR k.deactivated_by = '')`
-	if _, err := w.tx.tx.Exec(ctx, note, sources, ids, sequences, by, w.store.cfg.Now()); err != nil {
+	if _, err := w.tx.tx.Exec(ctx, note, sources, ids, sequences, by); err != nil {
 		return err
 	}
 	return w.dropLetters(ctx, accounts, callbacks.Deactivate)

@@ -86,7 +86,7 @@ func TestDeleteSeesEverySchema(t *testing.T) {
 	e.db.Exec("CREATE TABLE shop.purchase (id serial PRIMARY KEY, buyer varchar(150) REFERENCES auth_user (username) DEFERRABLE INITIALLY DEFERRED)")
 	made := e.write(proto.KindUser, newUser("ada"), newUser("bob"))
 	e.db.Exec("INSERT INTO shop.purchase (buyer) VALUES ('ada')")
-	results, err := e.store.Delete(t.Context(), e.leave(made...))
+	results, err := e.store.Delete(t.Context(), e.leave(made...), 0)
 	if err != nil || results[0].Outcome != callbacks.Refused || results[1].Outcome != callbacks.Removed {
 		t.Errorf("%+v, %v", results, err)
 	}

@@ -74,6 +74,7 @@ type Store struct {
 var (
 	_ applier.Store      = (*Store)(nil)
 	_ callbacks.Accounts = (*Store)(nil)
+	_ callbacks.Restorer = (*Store)(nil)
 )
 
 // Open connects, finds Django's tables and compares them with the settings. Its errors are faults of class Database (of class Usage for
@@ -183,6 +184,9 @@ func (s *Store) introspect(ctx context.Context) error {
 		return nil
 	}
 	if s.users, err = newTable(ctx, s.pool, s.model.Users); err != nil {
+		return err
+	}
+	if err := s.checkReferences(ctx); err != nil {
 		return err
 	}
 	if s.model.Groups != nil {

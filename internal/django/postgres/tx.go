@@ -111,7 +111,7 @@ type tx struct {
 // Advance moves the checkpoint. It is the first statement of the transaction: who waits here for a rival sees afterwards that it moved.
 func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
 	const insert = "INSERT INTO ldapsync.checkpoint (source, stream_id, seq, mapping, mode) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
-	const update = `UPDATE ldapsync.checkpoint SET stream_id = $2, seq = $3, mapping = $4, mode = $5
+	const update = `UPDATE ldapsync.checkpoint SET stream_id = $2, seq = $3, mapping = $4, mode = $5, complete = complete AND stream_id = $2
 		WHERE source = $1 AND stream_id = $6 AND seq = $7 AND mode = $8`
 	args := []any{next.Source, next.StreamID, int64(next.Sequence), next.Mapping, next.Mode}
 	statement := insert

@@ -11,16 +11,36 @@ import (
 	"ldapsync/proto"
 )
 
-// handled is the condition under which a gone link needs a callback no more. One whose row was deleted isn't gone any more.
-func handled(callback string) string {
-	if callback == callbacks.Delete {
-		return "0"
+// wanting is the condition under which a link l, with its row u, needs a callback. One whose row was deleted isn't gone any more.
+func (s *Store) wanting(q callbacks.DueQuery) string {
+	if q.Callback != callbacks.Delete {
+		states := "l.state = 'gone'"
+		if q.Missing {
+			states = "1"
+		}
+		return states + " AND l.deactivated_by = ''"
 	}
-	return "l.deactivated_by <> ''"
+	active := s.tables[proto.KindUser].activeOf("u")
+	if q.After <= 0 {
+		return "l.state = 'gone' AND l.deactivated_by <> 'restored' AND NOT (l.deactivated_by = 'sync' AND " + active + ")"
+	}
+	return "l.state = 'gone' AND NOT " + active + " AND " + bySync + " AND l.deactivated_at <= '" + s.longAgo(q.After) + "'"
 }
 
-// Due reads the gone links that the callback hasn't handled. A note of an earlier removal counts for nothing.
-func (s *Store) Due(ctx context.Context, callback string, now time.Time, after callbacks.Key, limit int) ([]callbacks.Account, error) {
+// bySync tells whether sync deactivated the account of link l: the callback, or the source's rule before.
+const bySync = `(l.deactivated_by = 'sync' OR l.deactivated_by = 'other' AND l.active_written = 0)`
+
+// longAgo is the text of a time so long ago, by the clock of the file's host, which is this one.
+func (s *Store) longAgo(after time.Duration) string { return timeText(s.cfg.Now().Add(-after)) }
+
+// withRow is the beginning of queries for links l with their rows u.
+func (s *Store) withRow() string {
+	t := s.tables[proto.KindUser]
+	return ` FROM ldapsync_link AS l LEFT JOIN ` + t.name + ` AS u ON l.pk <> '' AND u.` + t.key + ` = ` + keySQL(t.Key, "l.pk")
+}
+
+// Due reads the links that the callback hasn't handled. A note of an earlier removal counts for nothing.
+func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Account, error) {
 	t := s.tables[proto.KindUser]
 	var due []callbacks.Account
 	err := s.viewOwn(ctx, func(c *conn) error {
@@ -31,25 +51,23 @@ func (s *Store) Due(ctx context.Context, callback string, now time.Time, after c
 			a.GoneSequence = uint64(goneSeq)
 			due = append(due, a)
 			return wrap(err)
-		}, `SELECT l.source, l.id, l.pk, l.dn, l.gone_seq, l.gone_reason, coalesce(u.`+t.columns[0]+`, ''), coalesce(n.attempts, 0)
-			FROM ldapsync_link AS l
-			LEFT JOIN `+t.name+` AS u ON l.pk <> '' AND u.`+t.key+` = `+keySQL(t.Key, "l.pk")+`
+		}, `SELECT l.source, l.id, l.pk, l.dn, l.gone_seq, l.gone_reason, coalesce(u.`+t.columns[0]+`, ''), coalesce(n.attempts, 0)`+s.withRow()+`
 			LEFT JOIN ldapsync_letter AS n ON n.source = l.source AND n.kind = 'user' AND n.id = l.id AND n.stage = ?1 AND n.seq = l.gone_seq
-			WHERE l.kind = 'user' AND l.state = 'gone' AND (l.source, l.id) > (?2, ?3)
-				AND NOT (`+handled(callback)+`) AND (n.next_at IS NULL OR n.next_at <= ?4)
-			ORDER BY l.source, l.id LIMIT ?5`, callback, after.Source, after.ID, timeText(now), limit)
+			WHERE l.kind = 'user' AND l.state IN ('missing', 'gone') AND (l.source, l.id) > (?2, ?3)
+				AND `+s.wanting(q)+` AND (n.next_at IS NULL OR n.next_at <= ?4)
+			ORDER BY l.source, l.id LIMIT ?5`, q.Callback, q.Behind.Source, q.Behind.ID, timeText(q.Now), q.Limit)
 	})
 	return due, err
 }
 
 // NextDue looks only at accounts that are still gone as they were when the callback failed.
-func (s *Store) NextDue(ctx context.Context, callback string) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context, q callbacks.DueQuery) (time.Time, error) {
 	var next time.Time
 	err := s.viewOwn(ctx, func(c *conn) error {
 		var text *string
-		_, err := c.one(ctx, []any{&text}, `SELECT min(n.next_at) FROM ldapsync_letter AS n
-			JOIN ldapsync_link AS l ON l.source = n.source AND l.kind = n.kind AND l.id = n.id
-			WHERE n.stage = ? AND l.state = 'gone' AND l.gone_seq = n.seq AND NOT (`+handled(callback)+`)`, callback)
+		_, err := c.one(ctx, []any{&text}, `SELECT min(n.next_at)`+s.withRow()+`
+			JOIN ldapsync_letter AS n ON l.source = n.source AND l.kind = n.kind AND l.id = n.id AND l.gone_seq = n.seq
+			WHERE n.stage = ? AND l.state IN ('missing', 'gone') AND `+s.wanting(q), q.Callback)
 		if err == nil && text != nil {
 			next, err = parseTime(*text)
 		}
@@ -72,12 +90,14 @@ func (s *Store) Fail(ctx context.Context, callback string, a callbacks.Account, 
 
 // Deactivate writes the active column and who wrote it, so that returning reactivates only whom sync deactivated.
 func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
-	return s.act(ctx, callbacks.Deactivate, accounts, (*acting).deactivate)
+	a := &acting{callback: callbacks.Deactivate, states: missingToo}
+	return s.act(ctx, accounts, a, a.deactivate)
 }
 
 // Delete deletes rows; the link stays as a tombstone without a primary key.
-func (s *Store) Delete(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
-	return s.act(ctx, callbacks.Delete, accounts, (*acting).delete)
+func (s *Store) Delete(ctx context.Context, accounts []callbacks.Account, after time.Duration) ([]callbacks.Result, error) {
+	a := &acting{callback: callbacks.Delete, states: `'gone'`, after: after, before: s.longAgo(after)}
+	return s.act(ctx, accounts, a, a.delete)
 }
 
 // viewOwn is view, where our tables are there; else fn isn't run.
@@ -104,21 +124,34 @@ func (s *Store) updateOwn(ctx context.Context, fn func(*conn) error) error {
 	})
 }
 
-// acting is one callback acting on accounts in one transaction.
+// acting is one callback, or a person, acting on accounts in one transaction.
 type acting struct {
 	*conn
 	store    *Store
 	table    *table
-	callback string
-	inTheWay []referrer // see referrers
-	asked    bool
+	callback string        // whose letters are settled; "": all of them
+	states   string        // of links that it acts on
+	after    time.Duration // of Delete
+	before   string        // and what deactivated_at must not be later than
+	by       string        // of Restore
+	refs     *references   // asked once
 }
 
-func (s *Store) act(ctx context.Context, callback string, accounts []callbacks.Account,
-	do func(*acting, context.Context, callbacks.Account) (callbacks.Outcome, string, error)) ([]callbacks.Result, error) {
+const missingToo = `'missing', 'gone'`
+
+// do acts on one account, whose link is l.
+type do func(ctx context.Context, account callbacks.Account, l linkState) (callbacks.Outcome, string, error)
+
+// linkState is what decides about a link.
+type linkState struct {
+	by    string // deactivated_by
+	ready bool   // deactivated by sync so long ago that it may be deleted
+}
+
+func (s *Store) act(ctx context.Context, accounts []callbacks.Account, a *acting, do do) ([]callbacks.Result, error) {
 	var results []callbacks.Result
 	err := s.updateOwn(ctx, func(c *conn) error {
-		a := &acting{conn: c, store: s, table: s.tables[proto.KindUser], callback: callback}
+		a.conn, a.store, a.table = c, s, s.tables[proto.KindUser]
 		results = make([]callbacks.Result, 0, len(accounts))
 		for _, account := range accounts {
 			r, err := a.handle(ctx, account, do)
@@ -136,11 +169,12 @@ func (s *Store) act(ctx context.Context, callback string, accounts []callbacks.A
 }
 
 // handle acts on one account, if its link is still what the account says and owns its row.
-func (a *acting) handle(ctx context.Context, account callbacks.Account,
-	do func(*acting, context.Context, callbacks.Account) (callbacks.Outcome, string, error)) (callbacks.Result, error) {
+func (a *acting) handle(ctx context.Context, account callbacks.Account, do do) (callbacks.Result, error) {
 	r := callbacks.Result{Account: account}
-	gone, err := a.one(ctx, []any{new(int)}, `SELECT 1 FROM ldapsync_link WHERE source = ? AND kind = 'user' AND id = ?
-		AND state = 'gone' AND gone_seq = ? AND pk = ?`, account.Source, account.ID, int64(account.GoneSequence), account.PK)
+	var l linkState
+	gone, err := a.one(ctx, []any{&l.by, &l.ready}, `SELECT l.deactivated_by, coalesce(`+bySync+` AND l.deactivated_at <= ?, 0) FROM ldapsync_link AS l
+		WHERE l.source = ? AND l.kind = 'user' AND l.id = ? AND l.state IN (`+a.states+`) AND l.gone_seq = ? AND l.pk = ?`,
+		a.before, account.Source, account.ID, int64(account.GoneSequence), account.PK)
 	if err != nil || !gone {
 		r.Outcome = callbacks.Returned
 		return r, err
@@ -154,11 +188,11 @@ func (a *acting) handle(ctx context.Context, account callbacks.Account,
 		r.Outcome, r.Reason = callbacks.Returned, "its row belongs to another entry now"
 		return r, a.bury(ctx, account)
 	}
-	r.Outcome, r.Reason, err = do(a, ctx, account)
+	r.Outcome, r.Reason, err = do(ctx, account, l)
 	if err != nil || r.Outcome == callbacks.Refused {
 		return r, err
 	}
-	return r, a.exec(ctx, `DELETE FROM ldapsync_letter WHERE source = ? AND kind = 'user' AND id = ? AND stage = ?`,
+	return r, a.exec(ctx, `DELETE FROM ldapsync_letter WHERE source = ?1 AND kind = 'user' AND id = ?2 AND stage <> 'apply' AND (?3 = '' OR stage = ?3)`,
 		account.Source, account.ID, a.callback)
 }
 

@@ -17,7 +17,7 @@ func (a *acting) row(ctx context.Context, pk string) (active, superuser, found b
 	return active, superuser, found, err
 }
 
-func (a *acting) deactivate(ctx context.Context, account callbacks.Account) (callbacks.Outcome, string, error) {
+func (a *acting) deactivate(ctx context.Context, account callbacks.Account, l linkState) (callbacks.Outcome, string, error) {
 	n := a.table.ActiveColumn()
 	if n < 0 {
 		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.active", nil
@@ -31,6 +31,8 @@ func (a *acting) deactivate(ctx context.Context, account callbacks.Account) (cal
 	case !active:
 		// Who did it before stays noted: what sync deactivated is still sync's.
 		return callbacks.Inactive, "", a.note(ctx, account, "other", " AND deactivated_by = ''")
+	case l.by != "":
+		return callbacks.Returned, "a person activated it again", nil
 	}
 	key, _ := keyValue(a.table.Key, account.PK)
 	if superuser {
@@ -56,21 +58,28 @@ func (a *acting) note(ctx context.Context, account callbacks.Account, who, unles
 		who, timeText(a.store.cfg.Now()), account.Source, account.ID)
 }
 
-func (a *acting) delete(ctx context.Context, account callbacks.Account) (callbacks.Outcome, string, error) {
-	_, superuser, found, err := a.row(ctx, account.PK)
+func (a *acting) delete(ctx context.Context, account callbacks.Account, l linkState) (callbacks.Outcome, string, error) {
+	active, superuser, found, err := a.row(ctx, account.PK)
 	switch {
 	case err != nil:
 		return "", "", err
-	case superuser:
-		return callbacks.Refused, "is a superuser", nil
 	case !found:
 		return callbacks.Vanished, "", a.bury(ctx, account)
+	case l.by == "restored":
+		return callbacks.Returned, "a person restored it", nil
+	case active && (a.after > 0 || l.by == "sync"):
+		return callbacks.Returned, "it is active", nil
+	case a.after > 0 && !l.ready:
+		return callbacks.Returned, "sync hasn't deactivated it, or not for long enough", nil
+	case superuser:
+		return callbacks.Refused, "is a superuser", nil
 	}
-	others, err := a.referrers(ctx)
-	if err != nil {
-		return "", "", err
+	if a.refs == nil {
+		if a.refs, err = a.references(ctx, a.store); err != nil {
+			return "", "", err
+		}
 	}
-	reason, err := a.deleteRow(ctx, a.table, others, account.PK)
+	reason, err := a.deleteRow(ctx, a.table, a.refs, account.PK)
 	switch {
 	case err != nil:
 		return "", "", err
@@ -80,12 +89,26 @@ func (a *acting) delete(ctx context.Context, account callbacks.Account) (callbac
 	return callbacks.Removed, "", a.bury(ctx, account)
 }
 
-// referrers is others, asked once for all accounts.
-func (a *acting) referrers(ctx context.Context) ([]referrer, error) {
-	var err error
-	if !a.asked {
-		a.inTheWay, err = a.others(ctx, a.table)
-		a.asked = err == nil
+func (a *acting) restore(ctx context.Context, account callbacks.Account, l linkState) (callbacks.Outcome, string, error) {
+	_, _, found, err := a.row(ctx, account.PK)
+	switch {
+	case err != nil:
+		return "", "", err
+	case !found:
+		return callbacks.Vanished, "", a.bury(ctx, account)
 	}
-	return a.inTheWay, err
+	n := a.table.ActiveColumn()
+	if n < 0 {
+		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.active", nil
+	}
+	if why := callbacks.CantRestore(l.by); why != "" {
+		return callbacks.Refused, why, nil
+	}
+	key, _ := keyValue(a.table.Key, account.PK)
+	err = a.exec(ctx, `UPDATE `+a.table.name+` SET `+a.table.columns[n]+` = 1 WHERE `+a.table.key+` = ?`, key)
+	if err != nil {
+		return "", "", err
+	}
+	return callbacks.Restored, "", a.exec(ctx, `UPDATE ldapsync_link SET deactivated_by = 'restored', restored_seq = gone_seq, restored_by = ?, restored_at = ?
+		WHERE source = ? AND kind = 'user' AND id = ?`, a.by, timeText(a.store.cfg.Now()), account.Source, account.ID)
 }

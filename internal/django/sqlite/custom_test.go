@@ -92,14 +92,14 @@ func TestAModelWithAUUID(t *testing.T) {
 	gone := *ada.Link
 	gone.State, gone.GoneSequence = applier.Gone, 5
 	write(t, s, proto.KindUser, applier.Change{Action: applier.Remove, Source: "corp", ID: "1", PK: ada.PK, Link: &gone})
-	due, err := s.Due(ctx, callbacks.Deactivate, time.Now(), callbacks.Key{}, 10)
+	due, err := s.Due(ctx, callbacks.DueQuery{Callback: callbacks.Deactivate, Now: time.Now(), Limit: 10})
 	if err != nil || len(due) != 1 || due[0].Username != "Ada" {
 		t.Fatalf("due: %+v, %v", due, err)
 	}
 	if r, err := s.Deactivate(ctx, due); err != nil || r[0].Outcome != callbacks.Deactivated || judge.User("Ada").Active {
 		t.Errorf("deactivate: %+v, %v", r, err)
 	}
-	if r, err := s.Delete(ctx, due); err != nil || r[0].Outcome != callbacks.Removed || judge.User("Ada") != nil {
+	if r, err := s.Delete(ctx, due, 0); err != nil || r[0].Outcome != callbacks.Removed || judge.User("Ada") != nil {
 		t.Errorf("delete: %+v, %v", r, err)
 	}
 	if bob := judge.User("bob"); bob == nil || bob.Fields["email"] != "bob@x" {

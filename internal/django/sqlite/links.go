@@ -89,6 +89,7 @@ func scanLink(scan func(...any) error) (applier.Link, error) {
 // putLinks writes the links of changes. The rows they belong to are there already.
 func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Change) error {
 	var written, sources []string
+	now := timeText(t.store.cfg.Now())
 	for i := range changes {
 		l := changes[i].Link
 		if l == nil {
@@ -98,13 +99,18 @@ func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Ch
 		if !slices.Contains(sources, l.Source) {
 			sources = append(sources, l.Source)
 		}
-		err := t.exec(ctx, `INSERT INTO ldapsync_link (`+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		var goneAt any
+		if l.GoneSequence > 0 {
+			goneAt = now
+		}
+		err := t.exec(ctx, `INSERT INTO ldapsync_link (`+linkColumns+`, gone_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (source, kind, id) DO UPDATE SET pk = excluded.pk, dn = excluded.dn, name = excluded.name,
 			state = excluded.state, gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest,
 			mapping = excluded.mapping, seq = excluded.seq, how = excluded.how, active_written = excluded.active_written,
-			deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at`,
+			deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at,
+			gone_at = CASE WHEN gone_seq = excluded.gone_seq THEN gone_at ELSE excluded.gone_at END`,
 			l.Source, kind, l.ID, l.PK, l.DN, l.Name, l.State, int64(l.GoneSequence), l.GoneReason, l.Digest[:], l.Mapping,
-			int64(l.Sequence), l.How, flag(l.ActiveWritten), l.DeactivatedBy, optionalTime(l.DeactivatedAt))
+			int64(l.Sequence), l.How, flag(l.ActiveWritten), l.DeactivatedBy, optionalTime(l.DeactivatedAt), goneAt)
 		if err != nil {
 			return err
 		}

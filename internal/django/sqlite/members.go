@@ -168,11 +168,11 @@ func (t *tx) removeGroups(ctx context.Context, kind proto.Kind, changes []applie
 
 func (t *tx) deleteGroup(ctx context.Context, pk string) error {
 	table := t.store.tables[proto.KindGroup]
-	others, err := t.others(ctx, table)
+	refs, err := t.groupReferences(ctx, table)
 	if err != nil {
 		return err
 	}
-	reason, err := t.deleteRow(ctx, table, others, pk)
+	reason, err := t.deleteRow(ctx, table, refs, pk)
 	if err == nil && reason != "" {
 		return refused(reason)
 	}

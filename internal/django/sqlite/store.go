@@ -57,6 +57,7 @@ type Store struct {
 var (
 	_ applier.Store      = (*Store)(nil)
 	_ callbacks.Accounts = (*Store)(nil)
+	_ callbacks.Restorer = (*Store)(nil)
 )
 
 // Open opens an existing database and reads which of Django's tables it has. The first finding that forbids sync is returned as a fault
@@ -119,7 +120,7 @@ func open(ctx context.Context, cfg Config) (*Store, error) {
 		}
 		s.model, s.findings = django.Resolve(catalog, cfg.Settings)
 		s.describe()
-		return nil
+		return s.checkReferences(ctx, c)
 	})
 	if err != nil {
 		_ = s.Close()

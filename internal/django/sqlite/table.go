@@ -46,6 +46,14 @@ func truth(column, otherwise string) string {
 	return "(coalesce(" + quote(column) + ", 0) <> 0)"
 }
 
+// activeOf is the expression for whether a row is active: true where there is no such column, false where there is no row.
+func (d *table) activeOf(alias string) string {
+	if n := d.ActiveColumn(); n >= 0 {
+		return "(coalesce(" + alias + "." + d.columns[n] + ", 0) <> 0)"
+	}
+	return "1"
+}
+
 // describe prepares what the store knows of each table. The model may be nil.
 func (s *Store) describe() {
 	s.tables = map[proto.Kind]*table{}

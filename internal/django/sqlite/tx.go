@@ -25,7 +25,7 @@ func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier
 		changed, _, err = t.run(ctx, `INSERT INTO ldapsync_checkpoint (source, stream_id, seq, mapping, mode) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (source) DO NOTHING`, next.Source, next.StreamID, int64(next.Sequence), next.Mapping, mode(next.Mode))
 	} else {
-		changed, _, err = t.run(ctx, `UPDATE ldapsync_checkpoint SET stream_id = ?, seq = ?, mapping = ?, mode = ?
+		changed, _, err = t.run(ctx, `UPDATE ldapsync_checkpoint SET complete = complete AND stream_id = ?1, stream_id = ?1, seq = ?2, mapping = ?3, mode = ?4
 			WHERE source = ? AND stream_id = ? AND seq = ? AND mapping = ? AND mode = ?`,
 			next.StreamID, int64(next.Sequence), next.Mapping, mode(next.Mode),
 			prev.Source, prev.StreamID, int64(prev.Sequence), prev.Mapping, mode(prev.Mode))

@@ -38,6 +38,11 @@ func (s *suite) wantOutcomes(do func(context.Context, []callbacks.Account) ([]ca
 	return reasons
 }
 
+// deleteNow is Delete of whoever is gone.
+func (s *suite) deleteNow(ctx context.Context, accounts []callbacks.Account) ([]callbacks.Result, error) {
+	return s.Store.Delete(ctx, accounts, 0)
+}
+
 // wantListed0 wants no letter at all.
 func (s *suite) wantListed0() {
 	s.Helper()
@@ -81,7 +86,7 @@ var deactivateCases = map[string]func(*suite){
 		s.wantOutcomes(s.Store.Deactivate, accounts, callbacks.Returned, callbacks.Returned, callbacks.Deactivated)
 		s.want(activity, "ada | active", "bob | active", "eve | inactive")
 		s.wantDue(callbacks.Deactivate, day, "bob")
-		s.wantOutcomes(s.Store.Delete, accounts[:2], callbacks.Returned, callbacks.Returned)
+		s.wantOutcomes(s.deleteNow, accounts[:2], callbacks.Returned, callbacks.Returned)
 		s.want("SELECT count(*) FROM auth_user", "3")
 	},
 	"WhoIsGoneAgainIsDueAgain": func(s *suite) {
@@ -100,7 +105,7 @@ var deactivateCases = map[string]func(*suite){
 		l := link(proto.KindUser, "ada2", u["ada"], "ada")
 		l.How = applier.Relinked
 		s.write(proto.KindUser, touch(l))
-		s.wantOutcomes(s.Store.Delete, accounts, callbacks.Returned)
+		s.wantOutcomes(s.deleteNow, accounts, callbacks.Returned)
 		s.want(activity, "ada | active")
 		s.wantDue(callbacks.Deactivate, day)
 		if l := s.links(proto.KindUser, "ada2")["ada2"]; l.State != applier.Present || l.PK != u["ada"] {
@@ -112,7 +117,7 @@ var deactivateCases = map[string]func(*suite){
 		accounts := s.leave(u, 9, "ada", "bob")
 		s.DB.Exec("DELETE FROM auth_user")
 		s.wantOutcomes(s.Store.Deactivate, accounts[:1], callbacks.Vanished)
-		s.wantOutcomes(s.Store.Delete, accounts[1:], callbacks.Vanished)
+		s.wantOutcomes(s.deleteNow, accounts[1:], callbacks.Vanished)
 		s.wantDue(callbacks.Deactivate, day)
 		s.wantDue(callbacks.Delete, day)
 	},

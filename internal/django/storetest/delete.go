@@ -26,7 +26,7 @@ var deleteCases = map[string]func(*suite){
 		s.move("ada", u["ada"], nil, nil, []string{"later"})
 		accounts := s.leave(u, 9, "ada")
 		s.fail(callbacks.Delete, "ada", day)
-		s.wantOutcomes(s.Store.Delete, accounts, callbacks.Removed)
+		s.wantOutcomes(s.deleteNow, accounts, callbacks.Removed)
 		s.want("SELECT username FROM auth_user", "bob")
 		s.want(memberships, "bob | x")
 		s.want("SELECT count(*) FROM auth_user_user_permissions", "1")
@@ -38,7 +38,7 @@ var deleteCases = map[string]func(*suite){
 		s.wantDue(callbacks.Delete, day)
 		s.wantDue(callbacks.Deactivate, day)
 		s.wantListed0()
-		s.wantOutcomes(s.Store.Delete, accounts, callbacks.Returned)
+		s.wantOutcomes(s.deleteNow, accounts, callbacks.Returned)
 		// Nothing waits for the group any more, and what sync made in it is forgotten.
 		s.found("later")
 		s.write(proto.KindGroup, leaveGroup("x", g["x"], false))
@@ -46,7 +46,7 @@ var deleteCases = map[string]func(*suite){
 	},
 	"WhomSyncDeletedMayReturn": func(s *suite) {
 		u := s.hire("ada")
-		s.wantOutcomes(s.Store.Delete, s.leave(u, 9, "ada"), callbacks.Removed)
+		s.wantOutcomes(s.deleteNow, s.leave(u, 9, "ada"), callbacks.Removed)
 		s.wantNamed(s.named(proto.KindUser, "ada"))
 		back := s.create(proto.KindUser, "ada", "ada", nil)
 		back.NewLink = false // the tombstone is there
@@ -67,7 +67,7 @@ var deleteCases = map[string]func(*suite){
 		u := s.hire("ada", "bob")
 		s.byHand("root", true, true)
 		s.DB.Exec("UPDATE auth_user SET is_superuser = TRUE WHERE username = 'ada'")
-		reasons := s.wantOutcomes(s.Store.Delete, s.leave(u, 9, "ada", "bob"), callbacks.Refused, callbacks.Removed)
+		reasons := s.wantOutcomes(s.deleteNow, s.leave(u, 9, "ada", "bob"), callbacks.Refused, callbacks.Removed)
 		if !strings.Contains(reasons[0], "superuser") {
 			s.Errorf("reason: %q", reasons[0])
 		}
@@ -82,7 +82,7 @@ var deleteCases = map[string]func(*suite){
 		s.attach("bob", "x")
 		s.DB.Exec("INSERT INTO shop_order (id, owner_id) SELECT 1, id FROM auth_user WHERE username = 'bob'")
 		accounts := s.leave(u, 9, "ada", "bob", "eve")
-		reasons := s.wantOutcomes(s.Store.Delete, accounts, callbacks.Removed, callbacks.Refused, callbacks.Removed)
+		reasons := s.wantOutcomes(s.deleteNow, accounts, callbacks.Removed, callbacks.Refused, callbacks.Removed)
 		if !strings.Contains(reasons[1], "shop_order") {
 			s.Errorf("reason: %q", reasons[1])
 		}
@@ -93,12 +93,12 @@ var deleteCases = map[string]func(*suite){
 			s.Errorf("link: %+v", l)
 		}
 		s.DB.Exec("DELETE FROM shop_order")
-		s.wantOutcomes(s.Store.Delete, accounts[1:2], callbacks.Removed)
+		s.wantOutcomes(s.deleteNow, accounts[1:2], callbacks.Removed)
 	},
 	"WhatSyncMadeGoesWithItsUser": func(s *suite) {
 		u, g := s.hire("ada"), s.found("x")
 		s.move("ada", u["ada"], []string{g["x"]}, nil, nil)
-		s.wantOutcomes(s.Store.Delete, s.leave(u, 9, "ada"), callbacks.Removed)
+		s.wantOutcomes(s.deleteNow, s.leave(u, 9, "ada"), callbacks.Removed)
 		s.want("SELECT user_id FROM auth_user_groups")
 		s.write(proto.KindGroup, leaveGroup("x", g["x"], false))
 	},

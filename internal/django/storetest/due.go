@@ -42,7 +42,7 @@ func (s *suite) leave(pks map[string]string, seq uint64, ids ...string) []callba
 
 func (s *suite) dueAccounts(callback string, now time.Time) []callbacks.Account {
 	s.Helper()
-	due, err := s.Store.Due(s.Context(), callback, now, callbacks.Key{}, 1000)
+	due, err := s.Store.Due(s.Context(), callbacks.DueQuery{Callback: callback, Now: now, Limit: 1000})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func (s *suite) fail(callback, id string, next time.Time) {
 
 func (s *suite) wantNext(callback string, want time.Time) {
 	s.Helper()
-	if got, err := s.Store.NextDue(s.Context(), callback); err != nil || !got.Equal(want) {
+	if got, err := s.Store.NextDue(s.Context(), callbacks.DueQuery{Callback: callback}); err != nil || !got.Equal(want) {
 		s.Errorf("next due for %s: %v, %v; want %v", callback, got, err, want)
 	}
 }
@@ -118,7 +118,7 @@ var dueCases = map[string]func(*suite){
 		s.write(proto.KindUser, changes...)
 		var got []string
 		for after := (callbacks.Key{}); ; {
-			page, err := s.Store.Due(s.Context(), callbacks.Deactivate, day, after, 3)
+			page, err := s.Store.Due(s.Context(), callbacks.DueQuery{Callback: callbacks.Deactivate, Now: day, Behind: after, Limit: 3})
 			if err != nil {
 				s.Fatal(err)
 			}

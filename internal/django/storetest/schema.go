@@ -43,10 +43,10 @@ var bareCases = map[string]func(*suite){
 		if n, err := s.Store.Position(ctx, source); err != nil || n != 0 {
 			s.Errorf("position: %v, %v", n, err)
 		}
-		if due, err := s.Store.Due(ctx, callbacks.Deactivate, day, callbacks.Key{}, 10); err != nil || len(due) != 0 {
+		if due, err := s.Store.Due(ctx, callbacks.DueQuery{Callback: callbacks.Deactivate, Now: day, Limit: 10}); err != nil || len(due) != 0 {
 			s.Errorf("due: %v, %v", due, err)
 		}
-		if next, err := s.Store.NextDue(ctx, callbacks.Deactivate); err != nil || !next.IsZero() {
+		if next, err := s.Store.NextDue(ctx, callbacks.DueQuery{Callback: callbacks.Deactivate}); err != nil || !next.IsZero() {
 			s.Errorf("next due: %v, %v", next, err)
 		}
 		pk := s.byHand("Grace", false, true)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -18,6 +19,11 @@ import (
 type Store interface {
 	applier.Store
 	callbacks.Accounts
+	callbacks.Restorer
+	HeldRows(context.Context) ([]applier.Held, error)
+	DecideHeld(ctx context.Context, hash string, d applier.Decision, by, why string) (bool, error)
+	Orphans(context.Context) iter.Seq2[django.Orphan, error]
+	Profiles(ctx context.Context, source string, kind proto.Kind, ids []string) ([]django.Profile, error)
 	Users() *django.Table
 	Groups() *django.Table
 	Migrate(context.Context) error
