@@ -39,7 +39,7 @@ const (
 	flagRemoved = 1 << 61
 	flagMissing = 1 << 60
 	flagSkipped = 1 << 59 // the pass has met it and couldn't read it
-	flagHeld    = 1 << 58
+	flagHeld    = 1 << 58 // the pass holds its removal or change
 	sequences   = 1<<58 - 1
 )
 
@@ -88,19 +88,16 @@ func (b *baseline) upsert(k key, d proto.Digest, seq uint64, retained proto.Reta
 	if e.is(flagRemoved) {
 		b.live++
 	}
-	e.clear(flagRemoved | flagMissing | flagHeld)
-	switch retained {
-	case proto.Retained_RETAINED_MISSING:
-		e.set(flagMissing)
-	case proto.Retained_RETAINED_HELD:
-		e.set(flagHeld)
+	e.clear(flagRemoved)
+	if retained != proto.Retained_RETAINED_MISSING { // then an event of its own says whether she is
+		e.clear(flagMissing)
 	}
 	e.digest = d
 	e.carriedBy(seq)
 	return e
 }
 
-// remove notes that the entry is gone.
+// remove notes that the entry is gone. Whether it was missing before is still to be seen then.
 func (b *baseline) remove(k key) {
 	if e := b.find(k); e != nil && !e.is(flagRemoved) {
 		e.set(flagRemoved)

@@ -52,6 +52,7 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	defer session.Close()
 
 	p := e.newPass(s, session, e.log.Publish)
+	p.verdicts = opts.Verdicts
 	if err := p.sameID(); err != nil {
 		return nil, err
 	}
@@ -59,8 +60,12 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	p.out.streamID = e.log.StreamID()
 	p.sum.Full = opts.Full || s.full == 0 || e.fullIsDue(s)
 	if s.open != 0 {
+		lost, err := openLosses(ctx, e.log, s)
+		if err != nil {
+			return nil, err
+		}
 		p.out.snapshot = s.open
-		if err := p.abort(ctx, "the extractor ended in the middle of it"); err != nil {
+		if err := p.abort(ctx, "the extractor ended in the middle of it", lost); err != nil {
 			return nil, err
 		}
 	}
@@ -75,6 +80,7 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 		return nil, e.failed(ctx, p, err)
 	}
 	committed := p.sum.committed(p.sum.First, p.sum.First)
+	committed.Losses = p.out.lost.proto(p.out.mostGroups())
 	if !p.sum.Full {
 		committed.FullSequence, committed.FullTime = s.full, proto.Timestamp(s.fullTime)
 	}
@@ -101,7 +107,7 @@ func (e *Extractor) failed(ctx context.Context, p *pass, cause error) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := p.abort(ctx, cause.Error()); err != nil {
+	if err := p.abort(ctx, cause.Error(), p.out.lost); err != nil {
 		e.cfg.Logger.Warn("snapshot not closed", "source", e.cfg.Source, "snapshot", p.out.snapshot, "error", err)
 	} else if _, err := e.log.Flush(ctx); err != nil {
 		e.cfg.Logger.Warn("snapshot not closed", "source", e.cfg.Source, "snapshot", p.out.snapshot, "error", err)
@@ -168,17 +174,23 @@ func (e *Extractor) newPass(s *state, session Session, send func(context.Context
 	}
 	return &pass{
 		cfg: e.cfg, log: e.log, state: s, session: session, question: question,
-		out:     outlet{cfg: e.cfg, send: send, pass: rand.Text()[:8]},
+		out:     outlet{cfg: e.cfg, send: send, pass: rand.Text()[:8], lost: tally{}},
 		members: newMemberships(),
 		spools:  map[proto.Kind]*spool{proto.KindUser: e.newSpool(), proto.KindGroup: e.newSpool()},
-		sum:     &Summary{Server: info.Server},
+		weighed: e.newSpool(), gone: map[proto.Kind][]*known{}, noID: map[proto.Kind]int{},
+		weights: map[respect]*weight{}, goneGroups: map[string]goneGroup{}, keptBy: map[string]bool{},
+		spelling: map[string]string{}, making: map[making][]heldEntry{},
+		sum: &Summary{Server: info.Server},
 	}
 }
 
 func (e *Extractor) newSpool() *spool { return &spool{dir: e.cfg.SpoolDir, memory: e.cfg.SpoolMemory} }
 
-func (p *pass) abort(ctx context.Context, reason string) error {
-	_, err := p.out.event(ctx, proto.TypeSnapshotAborted, &proto.SnapshotAborted{Snapshot: p.out.snapshot, Reason: reason})
+// abort closes the open snapshot, with what it has taken away.
+func (p *pass) abort(ctx context.Context, reason string, lost tally) error {
+	_, err := p.out.event(ctx, proto.TypeSnapshotAborted, &proto.SnapshotAborted{
+		Snapshot: p.out.snapshot, Reason: reason, Losses: lost.proto(p.out.mostGroups()),
+	})
 	if err != nil {
 		return fmt.Errorf("snapshot %d: %w", p.out.snapshot, err)
 	}

@@ -13,6 +13,7 @@ import (
 type memberships struct {
 	buckets [256][]membership // by the first byte of the key
 	ids     []string          // of the groups, by number
+	names   []string          // for people, by number
 	dns     []string          // folded, by number; for nested groups
 	byDN    map[string]uint32 // number of a group by its folded DN; for memberOf
 	byID    map[string]uint32 // and by its id; made when it is asked for
@@ -48,7 +49,7 @@ func (m *memberships) group(id string, r Record) uint32 {
 		m.ids[n] = id
 	} else {
 		n, dn = uint32(len(m.ids)), strings.Clone(dn)
-		m.ids, m.dns = append(m.ids, id), append(m.dns, dn)
+		m.ids, m.dns, m.names = append(m.ids, id), append(m.dns, dn), append(m.names, "")
 		m.byDN[dn] = n
 	}
 	for _, member := range r.Members {

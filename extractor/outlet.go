@@ -20,6 +20,8 @@ type outlet struct {
 	published uint64 // entries
 	send      func(context.Context, proto.Event) (uint64, error)
 
+	lost tally // what the published events have taken away; not what a person approved
+
 	users  pending[*proto.User]
 	groups pending[*proto.Group]
 }
@@ -31,6 +33,7 @@ type pending[E any] struct {
 	retained []proto.Retained
 	entries  []E
 	known    []*known
+	lost     tally // by the changes of the batch
 	size     int
 }
 
@@ -77,6 +80,12 @@ func (o *outlet) room() int {
 // limit is how long the entries of a message may be, encoded.
 func (o *outlet) limit() int { return o.cfg.MaxMessage - 4096 }
 
+// lossSize is about how many bytes a loss takes in a message: mostly the id of a group.
+const lossSize = 64
+
+// mostGroups is of how many groups, the largest, a message tells the losses one by one.
+func (o *outlet) mostGroups() int { return min(mostGroups, o.limit()/(4*lossSize)) }
+
 // fits tells whether an entry fits into a message by itself. One that might not is measured as it will be encoded.
 func (o *outlet) fits(m proto.Message) bool {
 	size := proto.Size(m)
@@ -87,8 +96,9 @@ func (o *outlet) fits(m proto.Message) bool {
 	return err == nil && len(data) < o.limit()
 }
 
-func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Digest, r proto.Retained) error {
-	size := proto.Size(u)
+// user publishes a user, and what her change takes away.
+func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Digest, r proto.Retained, losses []loss) error {
+	size := proto.Size(u) + lossSize*len(losses)
 	if o.users.size+size > o.room() && len(o.users.ids) > 0 {
 		if err := o.flushUsers(ctx); err != nil {
 			return err
@@ -96,6 +106,12 @@ func (o *outlet) user(ctx context.Context, k *known, u *proto.User, d proto.Dige
 	}
 	k.set(flagCarried)
 	o.users.add(k, u.GetId(), d, r, u, size)
+	for _, l := range losses {
+		if o.users.lost == nil {
+			o.users.lost = tally{}
+		}
+		o.users.lost[l.respect] += l.n
+	}
 	return nil
 }
 
@@ -118,12 +134,15 @@ func (o *outlet) flushUsers(ctx context.Context) error {
 	}
 	seq, err := o.event(ctx, proto.TypeUserUpserted, &proto.UserUpserted{
 		Snapshot: o.snapshot, DigestVersion: proto.DigestVersion,
-		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Users: p.entries,
+		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Users: p.entries, Losses: p.lost.proto(o.mostGroups()),
 	})
 	if err != nil {
 		return err
 	}
 	o.sent(seq, p.known)
+	for r, n := range p.lost {
+		o.lost[r] += n
+	}
 	o.users = pending[*proto.User]{}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"ldapsync/internal/fault"
 	"ldapsync/proto"
@@ -20,37 +21,47 @@ type pass struct {
 	question *proto.Question
 	out      outlet
 	members  *memberships
-	flags    [3]uint32    // numbers of the groups that give them, where groups do
-	again    *memberships // those groups, read once more
-	spools   map[proto.Kind]*spool
-	gone     map[proto.Kind][]*known // whom the second look didn't find either
-	held     map[string]bool         // ids of the groups whose removal is held
+	flags    [3]uint32               // numbers of the groups that give them, where groups do
+	again    *memberships            // those groups, read once more
+	spools   map[proto.Kind]*spool   // what has changed
+	weighed  *spool                  // the changed users, and what they lose
+	gone     map[proto.Kind][]*known // whom the second look didn't find either; after the judgement, those who may go
+	waiting  []*known                // users who are missing, and whose grace isn't over
+	overdue  []*known                // those whose grace is over
 	noID     map[proto.Kind]int
 	listed   uint64 // entries read, for progress
 	sum      *Summary
+
+	verdicts   []*proto.Verdict
+	rulings    []*ruling
+	changed    string // how the question has changed, if it has
+	census     census
+	weights    map[respect]*weight
+	goneGroups map[string]goneGroup // by their ids
+	keptBy     map[string]bool      // ids of groups that held users would lose
+	spelling   map[string]string    // of attributes, by their folded names
+	making     map[making][]heldEntry
+	held       holding   // from this pass on
+	recent     tally     // see lately
+	time       time.Time // see now
 }
 
 // read does all that lies between the brackets.
 func (p *pass) read(ctx context.Context) error {
 	defer p.spools[proto.KindUser].close()
 	defer p.spools[proto.KindGroup].close()
-	p.gone, p.noID, p.held = map[proto.Kind][]*known{}, map[proto.Kind]int{}, map[string]bool{}
+	defer p.weighed.close()
 	if err := p.readGroups(ctx); err != nil {
 		return err
 	}
 	if err := p.readUsers(ctx); err != nil {
 		return err
 	}
-	if err := p.publishChanges(ctx); err != nil {
+	if err := p.judge(ctx); err != nil {
 		return err
 	}
-	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
-		if err := p.publishRemovals(ctx, kind); err != nil {
-			return err
-		}
-	}
-	if p.sum.Full {
-		if err := p.publishRetained(ctx); err != nil {
+	for _, publish := range []func(context.Context) error{p.publishDecided, p.publishHeld, p.publishChanges, p.publishGone} {
+		if err := publish(ctx); err != nil {
 			return err
 		}
 	}
@@ -182,7 +193,8 @@ func (p *pass) takeGroup(ctx context.Context, r Record) error {
 	p.listed++
 	k, skip := p.identify(proto.KindGroup, &r, p.cfg.GroupName)
 	if r.ID != "" && (k != nil || skip != "") {
-		p.members.group(r.ID, r)
+		n := p.members.group(r.ID, r)
+		p.members.names[n] = strings.Clone(firstOf(r, p.cfg.GroupName))
 	}
 	if skip != "" {
 		p.sum.skip(proto.KindGroup, r.DN, skip)
@@ -193,8 +205,7 @@ func (p *pass) takeGroup(ctx context.Context, r Record) error {
 	}
 	g := &proto.Group{Id: r.ID, Dn: r.DN, Attributes: attributes(r)}
 	d := proto.DigestGroup(g)
-	publish, err := p.judge(proto.KindGroup, k, d, r, g)
-	if err != nil || !publish {
+	if what, err := p.compare(proto.KindGroup, k, d, r, g); err != nil || !p.goesNow(what) {
 		return err
 	}
 	return p.out.group(ctx, k, g, d, proto.Retained_RETAINED_UNSPECIFIED)
@@ -210,48 +221,62 @@ func (p *pass) takeUser(ctx context.Context, r Record) error {
 	if k == nil {
 		return nil
 	}
-	u := p.user(r)
+	u, groups := p.user(r)
 	d := proto.DigestUser(u)
-	publish, err := p.judge(proto.KindUser, k, d, r, u)
-	if err != nil || !publish {
+	what, err := p.compare(proto.KindUser, k, d, r, u)
+	if what == unchanged {
+		p.census.asIs(u, groups)
+	}
+	if err != nil || !p.goesNow(what) {
 		return err
 	}
-	return p.out.user(ctx, k, u, d, proto.Retained_RETAINED_UNSPECIFIED)
+	return p.out.user(ctx, k, u, d, proto.Retained_RETAINED_UNSPECIFIED, nil)
 }
 
-// judge tells what becomes of an entry that was read: true means that it is published now.
-func (p *pass) judge(kind proto.Kind, k *known, d proto.Digest, r Record, m proto.Message) (publish bool, err error) {
+// outcome is what comparing an entry with the baseline says.
+type outcome int
+
+const (
+	later     outcome = iota // it is skipped, or waits in a spool
+	added                    // it is new, or was missing
+	unchanged                // it is as the stream says
+)
+
+// goesNow tells whether an entry is published as soon as it is read.
+func (p *pass) goesNow(o outcome) bool { return o == added || o == unchanged && p.sum.Full }
+
+// compare tells what becomes of an entry that was read.
+func (p *pass) compare(kind proto.Kind, k *known, d proto.Digest, r Record, m proto.Message) (outcome, error) {
 	c := p.sum.counts(kind)
 	if !p.out.fits(m) {
 		k.set(flagSkipped)
 		p.sum.skip(kind, r.DN, fmt.Sprintf("too large for a message: %d bytes", proto.Size(m)))
-		return false, nil
+		return later, nil
 	}
 	switch {
 	case k.is(flagRemoved): // new: nothing is known of it
 		c.Added++
 		p.state.kinds[kind].live++
-		k.clear(flagRemoved)
+		k.clear(flagRemoved | flagMissing)
 		k.digest = d
-		return true, nil
-	case k.is(flagMissing):
+		return added, nil
+	case k.digest == d && k.is(flagMissing): // back as she was: others are judged by what has changed
 		c.Changed++
-		k.digest = d
-		return true, nil
+		return added, nil
 	case k.digest == d:
 		c.Unchanged++
-		return p.sum.Full, nil
+		return unchanged, nil
 	}
 	c.Changed++
 	data, err := proto.Marshal(proto.ContentTypeProtobuf, m)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", r.DN, err)
+		return later, fmt.Errorf("%s: %w", r.DN, err)
 	}
-	return false, p.spools[kind].add(spooled{key: k.key, join: r, entry: data})
+	return later, p.spools[kind].add(spooled{key: k.key, join: r, entry: data})
 }
 
-// user normalizes a record.
-func (p *pass) user(r Record) *proto.User {
+// user normalizes a record, and returns the numbers of her groups with it.
+func (p *pass) user(r Record) (*proto.User, []uint32) {
 	groups := p.members.of(r, p.cfg.Nested)
 	no := false
 	u := &proto.User{
@@ -264,7 +289,7 @@ func (p *pass) user(r Record) *proto.User {
 	if p.cfg.Groups {
 		u.GroupIds = p.groupIDs(groups)
 	}
-	return u
+	return u, groups
 }
 
 // groupIDs returns the ids of the groups with these numbers, sorted, without those that only give flags.
@@ -277,14 +302,4 @@ func (p *pass) groupIDs(numbers []uint32) []string {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// hold notes that a part of the pass waits, and publishes what and why.
-func (p *pass) hold(ctx context.Context, h Hold) error {
-	p.sum.Held = append(p.sum.Held, h)
-	p.sum.counts(h.Kind).Held += uint64(h.Count)
-	_, err := p.out.event(ctx, proto.TypeSnapshotHeld, &proto.SnapshotHeld{Snapshot: p.out.snapshot, Holds: []*proto.Hold{{
-		Kind: string(h.Kind), Change: "removed", Count: uint64(h.Count), Of: uint64(h.Of), Reason: h.Reason,
-	}}})
-	return err
 }

@@ -130,7 +130,7 @@ func TestRule1EmptyAnswerRemovesNobody(t *testing.T) {
 	}
 	e.groups = groups
 	fourth := e.passWith(extractor.Options{Full: true})
-	e.want(third.Last, "started 4 full", "group gid-dev", "user id-ada", "user id-bob in gid-dev", "committed 4")
+	e.want(third.Last, "started 4 full", "group gid-dev", "user id-ada", "user id-bob in gid-dev", "held", "committed 4") // nothing, that is
 	e.users = nil
 	e.passWith(extractor.Options{Full: true})
 	e.want(fourth.Last, "started 5 full", "group gid-dev", "held", "user id-ada held", "user id-bob in gid-dev held", "committed 5")

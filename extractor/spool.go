@@ -24,11 +24,13 @@ type spool struct {
 	n    int
 }
 
-// spooled is one changed entry. Of a user it also keeps what joins her to groups.
+// spooled is one changed entry. Of a user it also keeps what joins her to groups, or, once she has been weighed, what she loses.
 type spooled struct {
-	key   key // in the baseline
-	join  Record
-	entry []byte // proto.User or proto.Group
+	key    key // in the baseline
+	join   Record
+	entry  []byte // proto.User or proto.Group
+	digest proto.Digest
+	losses []loss
 }
 
 func (s *spool) add(e spooled) error {
@@ -37,6 +39,8 @@ func (s *spool) add(e spooled) error {
 		b = binary.AppendUvarint(b, uint64(len(field)))
 		b = append(b, field...)
 	}
+	b = append(b, e.digest[:]...)
+	b = appendLosses(b, e.losses)
 	b = binary.AppendUvarint(b, uint64(len(e.entry)))
 	s.n++
 	if s.out == nil {
@@ -107,26 +111,83 @@ func readSpooled(in *bufio.Reader) (spooled, error) {
 	if _, err := io.ReadFull(in, e.key[:]); err != nil {
 		return e, err
 	}
-	var fields [4][]byte
+	var fields [3]string
 	for i := range fields {
-		size, err := binary.ReadUvarint(in)
+		field, err := readField(in)
 		if err != nil {
 			return e, err
 		}
-		fields[i] = make([]byte, size)
-		if _, err := io.ReadFull(in, fields[i]); err != nil {
-			return e, err
-		}
+		fields[i] = string(field)
 	}
-	e.join = Record{DN: string(fields[0]), UID: string(fields[1]), PrimaryGroup: string(fields[2])}
-	e.entry = fields[3]
-	return e, nil
+	e.join = Record{DN: fields[0], UID: fields[1], PrimaryGroup: fields[2]}
+	if _, err := io.ReadFull(in, e.digest[:]); err != nil {
+		return e, err
+	}
+	var err error
+	if e.losses, err = readLosses(in); err != nil {
+		return e, err
+	}
+	e.entry, err = readField(in)
+	return e, err
 }
 
+func readField(in *bufio.Reader) ([]byte, error) {
+	size, err := binary.ReadUvarint(in)
+	if err != nil {
+		return nil, err
+	}
+	field := make([]byte, size)
+	_, err = io.ReadFull(in, field)
+	return field, err
+}
+
+// appendLosses encodes losses: their number, then for each its change and key, each behind its length, its n, and its standing.
+func appendLosses(b []byte, losses []loss) []byte {
+	b = binary.AppendUvarint(b, uint64(len(losses)))
+	for _, l := range losses {
+		for _, field := range []string{l.change, l.key} {
+			b = binary.AppendUvarint(b, uint64(len(field)))
+			b = append(b, field...)
+		}
+		b = append(binary.AppendUvarint(b, uint64(l.n)), byte(l.standing))
+	}
+	return b
+}
+
+func readLosses(in *bufio.Reader) ([]loss, error) {
+	n, err := binary.ReadUvarint(in)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	losses := make([]loss, n)
+	for i := range losses {
+		change, err := readField(in)
+		if err != nil {
+			return nil, err
+		}
+		key, err := readField(in)
+		if err != nil {
+			return nil, err
+		}
+		count, err := binary.ReadUvarint(in)
+		if err != nil {
+			return nil, err
+		}
+		s, err := in.ReadByte()
+		if err != nil {
+			return nil, err
+		}
+		losses[i] = loss{respect{proto.KindUser, string(change), string(key)}, int(count), standing(s)}
+	}
+	return losses, nil
+}
+
+// close forgets the entries. It may be called again.
 func (s *spool) close() {
 	if s.file != nil {
 		s.file.Close()
 	}
+	s.buf, s.file, s.out, s.n = bytes.Buffer{}, nil, nil, 0
 }
 
 // decodeUser and decodeGroup read what add was given.

@@ -1,0 +1,150 @@
+package extractor
+
+import (
+	"context"
+	"strings"
+
+	"ldapsync/proto"
+)
+
+// making names a hold in the making.
+type making struct {
+	respect
+	rejected bool
+}
+
+// goneGroup is a group that the directory doesn't have any more.
+type goneGroup struct {
+	known    *known
+	name     string
+	held     bool // its removal waits
+	approved bool // a person approved it
+}
+
+// knowGoneGroups learns the ids and names of the groups that are gone: users are told by them.
+func (p *pass) knowGoneGroups(ctx context.Context) error {
+	gone := append([]*known(nil), p.gone[proto.KindGroup]...)
+	for k := range p.state.kinds[proto.KindGroup].all() {
+		if k.is(flagHeld) {
+			gone = append(gone, k)
+		}
+	}
+	for was, err := range p.lastKnown(ctx, proto.KindGroup, gone) {
+		if err != nil {
+			return err
+		}
+		p.goneGroups[was.id()] = goneGroup{
+			known: was.known, name: nameOf(was.group, p.cfg.GroupName),
+			held:     was.known.is(flagHeld),
+			approved: p.approved(proto.KindGroup, was.known.key) != "",
+		}
+	}
+	return nil
+}
+
+// withholdGroups keeps the groups that held users keep: they aren't removed before those have left them, unless a person approved it.
+func (p *pass) withholdGroups() {
+	ahead := p.gone[proto.KindGroup][:0]
+	kept := map[*known]bool{}
+	for id := range p.keptBy {
+		if g, ok := p.goneGroups[id]; ok && !g.approved {
+			kept[g.known] = true
+		}
+	}
+	for _, k := range p.gone[proto.KindGroup] {
+		if kept[k] {
+			p.stays(proto.KindGroup, k)
+		} else {
+			ahead = append(ahead, k)
+		}
+	}
+	p.gone[proto.KindGroup] = ahead
+}
+
+// settle makes the holds that are in effect from this pass on.
+func (p *pass) settle() {
+	before := &p.state.held.now
+	p.carryOver(before)
+	for to, entries := range p.making {
+		h := newHold(to.respect, to.rejected, entries)
+		h.name = p.nameIn(to.respect)
+		wasOpen, wasRejected := before.in(to.respect)
+		for _, was := range []*hold{wasOpen, wasRejected} { // the later one of the same kind counts
+			if was == nil || was.rejected && !to.rejected {
+				continue
+			}
+			h.reason, h.of, h.since = was.reason, was.of, was.since
+			if h.name == "" {
+				h.name = was.name
+			}
+		}
+		if w := p.weights[to.respect]; !to.rejected && w != nil && w.reason != "" {
+			h.reason, h.of = w.reason, p.holders(to.respect, w.of)
+		}
+		p.held.holds = append(p.held.holds, h)
+	}
+	for _, h := range before.holds {
+		if !p.reads(h.kind) {
+			p.held.holds = append(p.held.holds, h)
+		}
+	}
+	p.held.sort()
+	for _, h := range p.held.holds {
+		p.sum.Held = append(p.sum.Held, h.summary())
+	}
+}
+
+// carryOver keeps what is held of users who were seen and couldn't be read: nobody knows whether they are healed.
+func (p *pass) carryOver(before *holding) {
+	if p.sum.Users.Skipped == 0 || !p.cfg.Users {
+		return
+	}
+	for _, h := range before.holds {
+		if h.kind != proto.KindUser || h.change == proto.ChangeRemoved {
+			continue
+		}
+		for n := range h.len() {
+			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
+			if k != nil && k.is(flagSkipped) {
+				p.hold(h.respect, h.rejected, k, proto.Digest(h.digests[16*n:]))
+			}
+		}
+	}
+}
+
+// nameIn is the name of the group or the attribute that a respect is about, for people.
+func (p *pass) nameIn(r respect) string {
+	switch {
+	case r.key == "":
+		return ""
+	case r.change == proto.ChangeAttribute:
+		return p.spelling[r.key]
+	}
+	if g, ok := p.goneGroups[r.key]; ok {
+		return g.name
+	}
+	if n, ok := p.members.number(r.key); ok {
+		return p.members.names[n]
+	}
+	return ""
+}
+
+// holders is of how many entries a hold is: of users with a membership, where of counts memberships.
+func (p *pass) holders(r respect, of int) int {
+	if r == allMemberships() {
+		return p.census.grouped
+	}
+	return of
+}
+
+// nameOf is the first value of the first of these attributes that a group has, or its DN.
+func nameOf(g *proto.Group, attributes []string) string {
+	for _, name := range attributes {
+		for _, a := range g.GetAttributes() {
+			if strings.EqualFold(a.GetName(), name) && hasValue(a) && len(a.GetValues()) > 0 {
+				return a.GetValues()[0]
+			}
+		}
+	}
+	return g.GetDn()
+}

@@ -1,0 +1,128 @@
+package extractor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ldapsync/proto"
+)
+
+// fewestDigits is how much of a hash a verdict names at least.
+const fewestDigits = 8
+
+// ruling is a verdict, the hold that it is about, and what came of it.
+type ruling struct {
+	verdict *proto.Verdict
+	hold    *hold  // nil if there is none, and then note says why
+	note    string // why it is without effect
+	entries int    // released, or rejected
+}
+
+// rule finds for each verdict the hold that it names.
+func (h *holding) rule(verdicts []*proto.Verdict) []*ruling {
+	var all []*ruling
+	for _, v := range verdicts {
+		r := &ruling{verdict: v}
+		r.hold, r.note = h.named(strings.ToLower(v.GetHash()))
+		if d := v.GetDecision(); r.hold != nil && d != proto.Decision_DECISION_APPROVE && d != proto.Decision_DECISION_REJECT {
+			r.hold, r.note = nil, "neither approved nor rejected"
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// named returns the hold of which these are the first digits of the hash, or why there is none.
+func (h *holding) named(digits string) (*hold, string) {
+	if len(digits) < fewestDigits {
+		return nil, fmt.Sprintf("%q is too short: %d digits of the hash are needed", digits, fewestDigits)
+	}
+	var found *hold
+	for _, held := range h.holds {
+		switch {
+		case !strings.HasPrefix(held.hash, digits):
+		case found != nil:
+			return nil, fmt.Sprintf("the hashes of several holds begin with %s", digits)
+		default:
+			found = held
+		}
+	}
+	if found == nil {
+		return nil, "nothing of this hash is held: it has changed since, or dissolved"
+	}
+	return found, ""
+}
+
+// carries tells whether the ruling decides about this entry in this way: its hold has it, and as it is now.
+func (r *ruling) carries(d proto.Decision, kind proto.Kind, k key, gone bool, digest proto.Digest) bool {
+	return r.hold != nil && r.note == "" && r.verdict.GetDecision() == d && r.hold.kind == kind &&
+		(r.hold.change == proto.ChangeRemoved) == gone && r.hold.shown(k, digest)
+}
+
+// release tells whether a person approved what happens to an entry, and counts it.
+func (p *pass) release(kind proto.Kind, k key, gone bool, digest proto.Digest) bool {
+	released := false
+	for _, r := range p.rulings {
+		if r.carries(proto.Decision_DECISION_APPROVE, kind, k, gone, digest) {
+			r.entries++
+			released = true
+		}
+	}
+	return released
+}
+
+// approved returns the hash of the hold by which a person approved that an entry is removed; "" if nobody did.
+func (p *pass) approved(kind proto.Kind, k key) string {
+	for _, r := range p.rulings {
+		if r.carries(proto.Decision_DECISION_APPROVE, kind, k, true, proto.Digest{}) {
+			return r.hold.hash
+		}
+	}
+	return ""
+}
+
+// reject tells whether a person rejected that an openly held entry loses something in a respect, and counts it.
+func (p *pass) reject(in respect, k key, digest proto.Digest) bool {
+	for _, r := range p.rulings {
+		if r.hold != nil && r.hold.respect == in && !r.hold.rejected &&
+			r.carries(proto.Decision_DECISION_REJECT, in.kind, k, in.change == proto.ChangeRemoved, digest) {
+			r.entries++
+			return true
+		}
+	}
+	return false
+}
+
+// overrule makes the rulings that can't have an effect in this pass say so.
+func (p *pass) overrule() {
+	for _, r := range p.rulings {
+		switch h := r.hold; {
+		case h == nil:
+		case !p.reads(h.kind):
+			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them", h.kind)
+		case h.change == proto.ChangeRemoved && p.noID[h.kind] > 0 && r.verdict.GetDecision() == proto.Decision_DECISION_APPROVE:
+			r.note = fmt.Sprintf("%s: none of that kind is removed", p.doubt(h.kind))
+		case h.rejected && r.verdict.GetDecision() == proto.Decision_DECISION_REJECT:
+			r.note = "it is rejected already"
+		}
+	}
+}
+
+// publishDecided publishes what was done about each verdict.
+func (p *pass) publishDecided(ctx context.Context) error {
+	for _, r := range p.rulings {
+		m := &proto.SnapshotDecided{Snapshot: p.out.snapshot, Verdict: r.verdict, Entries: uint64(r.entries), Note: r.note}
+		if r.hold != nil {
+			m.Hold = r.hold.proto()
+			if rest := r.hold.len() - r.entries; rest > 0 && r.note == "" {
+				m.Note = fmt.Sprintf("%d of %d have changed since they were shown, or are as they were before", rest, r.hold.len())
+			}
+		}
+		p.sum.Decided = append(p.sum.Decided, m)
+		if _, err := p.out.event(ctx, proto.TypeSnapshotDecided, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
