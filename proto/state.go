@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -138,16 +140,25 @@ func (e *StateEntry) Attributes() []*Attribute {
 }
 
 // Entries reads the events once more and hands out each entry that is there once, in the order of the events that carry them: a
-// user may come before one of her groups. The sequence ends with an error, or complete. An entry belongs to the receiver.
-func (s *State) Entries(ctx context.Context) iter.Seq2[StateEntry, error] {
+// user may come before one of her groups. With kinds, only those. The sequence ends with an error, or complete. An entry belongs to
+// the receiver.
+func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry, error] {
+	if len(kinds) == 0 {
+		kinds = []Kind{KindUser, KindGroup}
+	}
 	return func(yield func(StateEntry, error) bool) {
-		left := s.live[KindUser] + s.live[KindGroup]
+		left := 0
+		for _, kind := range []Kind{KindUser, KindGroup} {
+			if slices.Contains(kinds, kind) {
+				left += s.live[kind]
+			}
+		}
 		if left == 0 {
 			return
 		}
 		for e, err := range s.reader.Read(ctx, s.from, s.to) {
 			var entries []StateEntry
-			if err == nil && e.Type.Entry() {
+			if err == nil && e.Type.Entry() && slices.Contains(kinds, e.Type.kind()) {
 				entries, err = s.carried(e)
 			}
 			if err != nil {
@@ -162,9 +173,17 @@ func (s *State) Entries(ctx context.Context) iter.Seq2[StateEntry, error] {
 			left -= len(entries)
 		}
 		if left != 0 {
-			yield(StateEntry{}, fmt.Errorf("%d entries of the state at sequence %d are no longer in the stream: it was cut meanwhile", left, s.to))
+			yield(StateEntry{}, fmt.Errorf("%d entries of the state at sequence %d are no longer in the stream: it was cut, or entries were erased, meanwhile", left, s.to))
 		}
 	}
+}
+
+// kind is the kind of the entries that events of this type carry.
+func (t Type) kind() Kind {
+	if strings.HasPrefix(string(t), "group.") {
+		return KindGroup
+	}
+	return KindUser
 }
 
 // carried decodes the entries on which an event has the last word.

@@ -167,6 +167,18 @@ func checkState(t *rapid.T, s tape, from, to uint64, want map[string]said) {
 			t.Fatalf("%d users, %d groups, but %v", state.Len(proto.KindUser), state.Len(proto.KindGroup), counts)
 		}
 	}
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		n := 0
+		for e, err := range state.Entries(context.Background(), kind) {
+			if err != nil || e.Kind != kind {
+				t.Fatalf("one of the %ss: %+v, %v", kind, e, err)
+			}
+			n++
+		}
+		if n != state.Len(kind) {
+			t.Fatalf("%d of %d %ss", n, state.Len(kind), kind)
+		}
+	}
 	for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
 		if _, there := want["user:"+id]; state.Contains(proto.KindUser, id) != there {
 			t.Fatalf("user %s: contained %t", id, !there)
