@@ -32,6 +32,7 @@ func (s *Store) Refresh() {
 	s.unlinked.mu.Lock()
 	s.unlinked.names = nil
 	s.unlinked.mu.Unlock()
+	s.memory.Store(nil)
 }
 
 // Named returns the rows whose name equals one of names without case: by the unique index where the case is the same, by the links, and by what
@@ -41,17 +42,21 @@ func (r *reader) Named(ctx context.Context, kind proto.Kind, names []string) ([]
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	folded := make(map[string]bool, len(names))
+	folded := make(map[string]bool, len(names)) // whether a row made or linked since unlinked was read may have it
+	var ask []string
 	for _, n := range names {
-		folded[applier.Fold(n)] = true
+		f := applier.Fold(n)
+		if folded[f] = r.known.may(aName, kind, f); folded[f] {
+			ask = append(ask, n)
+		}
 	}
 	pks, err := r.candidates(ctx, t, folded)
-	if err != nil {
+	if err != nil || len(ask) == 0 && len(pks) == 0 {
 		return nil, err
 	}
 	name := "t." + quote(t.NameColumn().Name)
 	query := t.selection + " WHERE " + name + " = ANY (" + t.nameArray(1) + ")"
-	args := []any{names}
+	args := []any{ask}
 	if len(pks) > 0 {
 		query += " UNION " + t.selection + " WHERE t." + t.key + " = ANY (" + t.keyArray(2) + ")"
 		args = append(args, t.keys(pks))
@@ -61,17 +66,19 @@ func (r *reader) Named(ctx context.Context, kind proto.Kind, names []string) ([]
 		return nil, err
 	}
 	found, err := t.scanRows(rows, make([]applier.Row, 0, len(names)))
-	return slices.DeleteFunc(found, func(row applier.Row) bool { return !folded[applier.Fold(row.Name)] }), err
+	return slices.DeleteFunc(found, func(row applier.Row) bool { _, wanted := folded[applier.Fold(row.Name)]; return !wanted }), err
 }
 
 // candidates returns keys of rows that may have one of the folded names.
 func (r *reader) candidates(ctx context.Context, t *table, folded map[string]bool) ([]string, error) {
 	var pks []string
-	if r.ours {
-		list := make([]string, 0, len(folded))
-		for n := range folded {
+	list := make([]string, 0, len(folded))
+	for n, may := range folded {
+		if may {
 			list = append(list, n)
 		}
+	}
+	if r.ours && len(list) > 0 {
 		rows, err := r.db.Query(ctx, pksByName, string(t.Kind), list)
 		if err != nil {
 			return nil, err

@@ -17,6 +17,7 @@ type reader struct {
 	db             querier
 	ours           bool // our tables are there
 	loadedUnlinked bool
+	known          *memory // nil: nothing is, and everything is looked up
 }
 
 const linkColumns = `source, kind, id, pk, dn, name, state, gone_seq, gone_reason, digest, mapping, seq, how, active_written, deactivated_by, deactivated_at`
@@ -41,7 +42,9 @@ func distinct(keys []string) []string {
 
 // Links returns the links of these entries.
 func (r *reader) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]applier.Link, error) {
-	return r.links(ctx, linksByID, len(ids), source, string(kind), distinct(ids))
+	known, ask := r.known.links(source, kind, distinct(ids))
+	asked, err := r.links(ctx, linksByID, len(ask), source, string(kind), ask)
+	return append(known, asked...), err
 }
 
 // LinksOf returns the links of every source to these rows.
@@ -111,6 +114,7 @@ func (r *reader) Memberships(ctx context.Context, source string, users []string)
 
 // Letters returns dead letters and parked entries of stage "apply".
 func (r *reader) Letters(ctx context.Context, q applier.LetterQuery) ([]applier.Letter, error) {
+	q.IDs = r.known.among(q.Source, q.Kind, q.IDs)
 	if !r.ours || !q.All && len(q.IDs) == 0 && len(q.Names) == 0 {
 		return nil, nil
 	}

@@ -67,6 +67,7 @@ type Store struct {
 	groups       *table // nil when groups are skipped
 	joinSequence string // of the memberships' table, quoted; "" for none
 	unlinked     unlinked
+	memory       atomic.Pointer[memory] // nil: none, or a transaction has it
 	findings     []django.Finding
 	migrated     atomic.Bool
 }

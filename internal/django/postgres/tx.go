@@ -82,9 +82,13 @@ func (s *Store) once(ctx context.Context, fn func(*tx) error) error {
 		t = &tx{reader: reader{store: s, db: pt, ours: true}, tx: pt}
 		return fn(t)
 	})
-	if err != nil && t != nil && t.loadedUnlinked {
+	if t == nil {
+		return err
+	}
+	if err != nil && t.loadedUnlinked {
 		s.Refresh() // what was learnt in a transaction that never happened
 	}
+	t.retain(err == nil)
 	return err
 }
 
@@ -103,7 +107,12 @@ func (s *Store) View(ctx context.Context, fn func(applier.Reader) error) error {
 // tx is an applier.Tx.
 type tx struct {
 	reader
-	tx    pgx.Tx // the innermost: a savepoint, or the transaction
+	tx pgx.Tx // the innermost: a savepoint, or the transaction
+
+	memory *memory            // nil: there is none
+	next   applier.Checkpoint // what it is true for once this is committed
+	unsure bool               // it is true only if this is committed
+
 	taken []newKey
 	spare []newKey // what an undone savepoint took from a sequence: used first, so that one bad entry doesn't burn a batch of ids
 }
@@ -129,7 +138,7 @@ func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier
 	if tag.RowsAffected() == 0 {
 		return applier.ErrMoved
 	}
-	return nil
+	return t.recall(ctx, prev, next)
 }
 
 // Savepoint runs fn and undoes what it wrote if it returns an error.
@@ -147,6 +156,7 @@ func (t *tx) Savepoint(ctx context.Context, fn func() error) error {
 		}
 		t.spare = append(t.spare, t.taken[taken:]...)
 		t.taken = t.taken[:taken]
+		t.known = nil // what is remembered isn't all that is there
 		return err
 	}
 	return inner.Commit(ctx)

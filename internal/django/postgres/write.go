@@ -38,5 +38,6 @@ func (t *tx) write(ctx context.Context, kind proto.Kind, changes []applier.Chang
 			return err
 		}
 	}
+	t.remember(kind, list)
 	return nil
 }

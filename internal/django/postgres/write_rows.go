@@ -159,6 +159,8 @@ func omitted(of *table, c *applier.Change, now time.Time) string {
 }
 
 func (t *tx) createSet(ctx context.Context, of *table, changes []*applier.Change, now time.Time) error {
+	// In the order of the index on names: there may be two such, and rows are found in the order of their keys anyway.
+	slices.SortFunc(changes, func(a, b *applier.Change) int { return strings.Compare(a.Name, b.Name) })
 	if err := t.rehearse(ctx, of, changes, now); err != nil {
 		return err
 	}

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"hash/maphash"
+
+	"ldapsync/applier"
+	"ldapsync/proto"
+)
+
+// memory is what the store knows of a target that held no link when it began to fill it: which ids and names are among what it wrote. What
+// surely isn't needn't be looked up, which spares a first load most of its questions.
+//
+// It is true for one state of the checkpoint, as whoever else writes links of the source moves that. It isn't trusted beside other sources,
+// nor in a transaction in which the database has refused something: an application may have made a row since. It is given up when a
+// snapshot has ended.
+type memory struct {
+	source string
+	at     applier.Checkpoint // that it is true for
+	seed   maphash.Seed
+	bits   []uint64
+	groups map[string]applier.Link // by id: those of the groups, which every batch of users asks for
+}
+
+// memoryBits is the size of a Bloom filter of 4 MiB: with a million entries, six in a thousand are looked up in vain.
+const memoryBits = 1 << 25
+
+// What is remembered of each kind.
+const (
+	anID   = 1 // of a link or a letter
+	aName  = 3 // folded
+	aGroup = 4 // is added to the others for groups
+)
+
+func newMemory(source string) *memory {
+	return &memory{source: source, seed: maphash.MakeSeed(), bits: make([]uint64, memoryBits/64), groups: map[string]applier.Link{}}
+}
+
+// places are those of a text's three bits.
+func (m *memory) places(what int, kind proto.Kind, text string) [3]uint64 {
+	if kind == proto.KindGroup {
+		what += aGroup
+	}
+	const odd = 0x9e3779b97f4a7c15
+	h := maphash.String(m.seed, text) + uint64(what)*odd
+	h2 := (h ^ h>>32) * odd
+	return [3]uint64{h % memoryBits, h >> 32 % memoryBits, h2 >> 32 % memoryBits}
+}
+
+func (m *memory) add(what int, kind proto.Kind, text string) {
+	for _, p := range m.places(what, kind, text) {
+		m.bits[p/64] |= 1 << (p % 64)
+	}
+}
+
+// may tells whether a text can be there. Without a memory everything can.
+func (m *memory) may(what int, kind proto.Kind, text string) bool {
+	if m == nil {
+		return true
+	}
+	for _, p := range m.places(what, kind, text) {
+		if m.bits[p/64]&(1<<(p%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// among returns those ids of a source's entries that can be there.
+func (m *memory) among(source string, kind proto.Kind, ids []string) []string {
+	if m == nil || m.source != source {
+		return ids
+	}
+	var possible []string
+	for _, id := range ids {
+		if m.may(anID, kind, id) {
+			possible = append(possible, id)
+		}
+	}
+	return possible
+}
+
+// links returns the links that are remembered as a whole, and the ids that are left to ask for.
+func (m *memory) links(source string, kind proto.Kind, ids []string) (found []applier.Link, ask []string) {
+	ask = m.among(source, kind, ids)
+	if m == nil || m.source != source || kind != proto.KindGroup {
+		return nil, ask
+	}
+	left := ask[:0]
+	for _, id := range ask {
+		if l, ok := m.groups[id]; ok {
+			found = append(found, l)
+		} else {
+			left = append(left, id)
+		}
+	}
+	return found, left
+}
+
+// recall takes what the store remembers of the state that the checkpoint had, or begins to remember where there is nothing yet.
+func (t *tx) recall(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
+	const alone = `SELECT NOT EXISTS (SELECT FROM ldapsync.checkpoint WHERE source <> $1)`
+	const empty = alone + ` AND NOT EXISTS (SELECT FROM ldapsync.link) AND NOT EXISTS (SELECT FROM ldapsync.letter WHERE stage = 'apply')`
+	m := t.store.memory.Swap(nil) // nobody else uses it meanwhile
+	question := alone
+	switch {
+	case prev == nil:
+		m, question = newMemory(next.Source), empty
+	case m == nil || m.at != *prev:
+		return nil
+	}
+	var trusted bool
+	if err := t.tx.QueryRow(ctx, question, next.Source).Scan(&trusted); err != nil || !trusted {
+		return err
+	}
+	t.memory, t.known, t.next, t.unsure = m, m, next, prev == nil
+	return nil
+}
+
+// retain gives the memory back at the end of the transaction, unless it knows of links that never were.
+func (t *tx) retain(committed bool) {
+	switch {
+	case t.memory == nil || t.unsure && !committed:
+		return
+	case committed:
+		t.memory.at = t.next
+	}
+	t.store.memory.Store(t.memory)
+}
+
+// remember notes what changes wrote.
+func (t *tx) remember(kind proto.Kind, changes []*applier.Change) {
+	m := t.memory
+	if m == nil {
+		return
+	}
+	for _, c := range changes {
+		m.add(anID, kind, c.ID)
+		linked := ""
+		if c.Link != nil {
+			linked = c.Link.Name
+			m.add(aName, kind, linked)
+			if kind == proto.KindGroup {
+				m.groups[c.ID], t.unsure = *c.Link, true
+			}
+		}
+		if c.Values != nil {
+			if name, ok := c.Values[0].(string); ok && name != linked {
+				m.add(aName, kind, applier.Fold(name))
+			}
+		}
+	}
+}
