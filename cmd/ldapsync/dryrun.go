@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ldapsync/applier"
-	"ldapsync/callbacks"
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
@@ -142,7 +141,8 @@ func (p *planner) due(ctx context.Context, t *config.Target) error {
 	}
 	const page = 500
 	for _, callback := range t.Removal.Callbacks {
-		q := callbacks.DueQuery{Callback: callback, Now: time.Now(), Limit: page}
+		q := handling(t, p.logger).Query(callback, time.Now())
+		q.Limit = page
 		for {
 			accounts, err := st.Due(ctx, q)
 			if err != nil {

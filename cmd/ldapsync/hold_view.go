@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ldapsync/applier"
 	"ldapsync/extractor"
 	"ldapsync/proto"
 )
@@ -23,6 +24,14 @@ type holdView struct {
 	Reason   string     `json:"reason"`
 	Rejected bool       `json:"rejected"`
 	Since    *time.Time `json:"since,omitempty"` // absent in the snapshot that held it first
+	Asked    *askedView `json:"asked,omitempty"` // a decision that no pass has carried out yet
+}
+
+// askedView is a decision that waits for a pass.
+type askedView struct {
+	Decision string `json:"decision"` // approve or reject
+	By       string `json:"by"`
+	Reason   string `json:"reason"`
 }
 
 func newHoldView(source string, h extractor.Hold) holdView {
@@ -60,14 +69,11 @@ func (h holdView) what() string {
 		return n("active user", "active users") + " would be deactivated by the active flag"
 	case proto.ChangeAttribute:
 		return n("user", "users") + " would lose all values of " + printable(h.label())
-	case changeOrphans:
+	case applier.ChangeOrphans:
 		return n("account", "accounts") + " would count as removed: no entry of the directory stands behind them"
 	}
 	return n("account", "accounts") + ": " + h.Change // of a later version
 }
-
-// changeOrphans is what the scope "all" would do to accounts that no entry stands behind.
-const changeOrphans = "orphans"
 
 // label is the name of the group or the attribute, as people know it.
 func (h holdView) label() string {

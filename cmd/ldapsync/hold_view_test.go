@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ldapsync/applier"
 	"ldapsync/extractor"
 	"ldapsync/proto"
 )
@@ -24,7 +25,7 @@ func TestWhatIsHeld(t *testing.T) {
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeSuperuser, Count: 3, Of: 3}, "3 of 3 superusers would lose superuser status"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeActive, Count: 6, Of: 20}, "6 of 20 active users would be deactivated by the active flag"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeAttribute, Count: 6, Of: 20, Key: "mail", Name: "mail\x1b[1m"}, "6 of 20 users would lose all values of mail�[1m"},
-		{extractor.Hold{Kind: proto.KindUser, Change: changeOrphans, Count: 6, Of: 20}, "6 of 20 accounts would count as removed: no entry of the directory stands behind them"},
+		{extractor.Hold{Kind: proto.KindUser, Change: applier.ChangeOrphans, Count: 6, Of: 20}, "6 of 20 accounts would count as removed: no entry of the directory stands behind them"},
 		{extractor.Hold{Kind: proto.KindUser, Change: "shoe size", Count: 6, Of: 20}, "6 of 20 accounts: shoe size"},
 	} {
 		if got := newHoldView("corp", c.hold).what(); got != c.want {

@@ -28,7 +28,7 @@ func (r *runner) callbacks(ctx context.Context) error {
 			failed = r.failed(failed, err)
 			continue
 		}
-		c := callbacks.Config{Target: t.Name, Callbacks: t.Removal.Callbacks, Logger: r.logger}
+		c := handling(t, r.logger)
 		sum, err := callbacks.New(c, r.stores[t.Name]).RunOnce(ctx)
 		r.result.handled(t.Name, sum)
 		if err != nil {

@@ -194,7 +194,7 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		})
 	}
 	group.Go(func() error {
-		c := callbacks.Config{Target: t.Name, Callbacks: t.Removal.Callbacks, Logger: s.logger}
+		c := handling(t, s.logger)
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()

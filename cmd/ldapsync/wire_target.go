@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -12,12 +13,19 @@ import (
 	"ldapsync/internal/django/postgres"
 	"ldapsync/internal/django/sqlite"
 	"ldapsync/internal/fault"
+	"ldapsync/internal/limit"
+	"ldapsync/proto"
 )
 
 // store is a target's database, whichever it is.
 type store interface {
 	applier.Store
 	callbacks.Accounts
+	callbacks.Restorer
+	HeldRows(ctx context.Context) ([]applier.Held, error)
+	DecideHeld(ctx context.Context, hash string, d applier.Decision, by, why string) (bool, error)
+	Orphans(ctx context.Context) iter.Seq2[django.Orphan, error]
+	Profiles(ctx context.Context, source string, kind proto.Kind, ids []string) ([]django.Profile, error)
 	Users() *django.Table
 	Groups() *django.Table
 	Findings() []django.Finding
@@ -97,7 +105,8 @@ func djangoSettings(cfg *config.Config, t *config.Target) django.Settings {
 			Table: t.Users.Table, UsernameField: t.Users.UsernameField, Active: t.Users.Columns.Active,
 			Staff: t.Users.Columns.Staff, Superuser: t.Users.Columns.Superuser, Defaults: t.Users.Defaults, Skip: !r.users,
 		},
-		Groups: django.Groups{Membership: t.Groups.Membership, Delete: t.Groups.OnRemoved == "delete", Skip: !r.groups},
+		Groups:     django.Groups{Membership: t.Groups.Membership, Delete: t.Groups.OnRemoved == "delete", Skip: !r.groups},
+		References: t.Removal.Delete.References,
 	}
 	for _, a := range t.Users.Attributes {
 		if a.Column != t.Users.UsernameField {
@@ -118,6 +127,11 @@ func djangoSettings(cfg *config.Config, t *config.Target) django.Settings {
 	return s
 }
 
+// handling is the configuration of a target's callbacks.
+func handling(t *config.Target, logger *slog.Logger) callbacks.Config {
+	return callbacks.Config{Target: t.Name, Callbacks: t.Removal.Callbacks, Missing: t.Removal.Missing, DeleteAfter: t.Removal.Delete.After, Logger: logger}
+}
+
 // application is the configuration of the applier of one source to one target, without what a command adds.
 func application(cfg *config.Config, t *config.Target, s *config.Source, st store, logger *slog.Logger) (applier.Config, error) {
 	c := applier.Config{
@@ -125,7 +139,8 @@ func application(cfg *config.Config, t *config.Target, s *config.Source, st stor
 		Memberships:  t.Groups.Membership,
 		DeleteGroups: t.Groups.OnRemoved == "delete",
 		Adopt:        applier.Adoption{Existing: t.Adopt.Existing, Privileged: t.Adopt.Privileged},
-		Logger:       logger,
+		Scope:        applier.Scope(t.Removal.Scope), Sources: t.Sources, Exclude: t.Removal.Exclude, Limit: limit.Limit(s.Limits.Users),
+		Logger: logger,
 	}
 	if _, ok := st.(*postgres.Store); ok {
 		c.BatchEntries = 5000 // a first load is 10 % quicker than by 2000

@@ -1,0 +1,334 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ldapsync/internal/django"
+	"ldapsync/proto"
+)
+
+// shownFirst is how many entries held show names without --all.
+const shownFirst = 100
+
+func (a *app) heldShow() *cobra.Command {
+	var sel selection
+	var asJSON, all bool
+	c := &cobra.Command{
+		Use:   "show HASH",
+		Short: "Show whom a hold is about: every account, with its groups and last login",
+		Long: fmt.Sprintf(`Shows whom a hold is about, superusers and staff first, with the groups and the last login of their accounts in each target. HASH is the hash
+that "held list" and the summary of a run give, or its first %d digits. The first %d are shown; --all shows all, --json always does.`, leastHash, shownFirst),
+		Args: arguments(1, 1, "the hash of a hold"),
+		RunE: func(c *cobra.Command, args []string) error {
+			h, err := a.openHolder(c.Context(), sel)
+			if err != nil {
+				return err
+			}
+			defer h.close()
+			list, err := h.all(c.Context())
+			if err != nil {
+				return err
+			}
+			f, err := pick(list, args[0])
+			if err != nil {
+				return err
+			}
+			s := shownHold{holdView: f.holdView, Entries: []shownEntry{}}
+			if err := h.resolve(c.Context(), f, &s); err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(a.stdout, s)
+			}
+			w := &lines{w: a.stdout}
+			s.print(w, all, len(h.stores) > 1)
+			return w.err
+		},
+	}
+	sel.flags(c)
+	c.Flags().BoolVar(&all, "all", false, "show all of them")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON, all of them")
+	return c
+}
+
+// shownHold is a hold with whom it is about, as --json prints it.
+type shownHold struct {
+	holdView
+	Entries []shownEntry `json:"entries"`
+}
+
+// shownEntry is one entry, and the accounts that it has in the targets.
+type shownEntry struct {
+	ID       string         `json:"id,omitempty"`
+	DN       string         `json:"dn,omitempty"`
+	Name     string         `json:"name"`
+	Accounts []shownAccount `json:"accounts"`
+}
+
+// shownAccount is a row of a target.
+type shownAccount struct {
+	Target    string     `json:"target"`
+	PK        string     `json:"pk"`
+	Name      string     `json:"name"`
+	Active    bool       `json:"active"`
+	Staff     bool       `json:"staff"`
+	Superuser bool       `json:"superuser"`
+	LastLogin *time.Time `json:"last_login,omitempty"`
+	Groups    []string   `json:"groups"`
+}
+
+func newShownAccount(target string, a django.Account, groups []string) shownAccount {
+	s := shownAccount{Target: target, PK: a.PK, Name: a.Username, Active: a.Active, Staff: a.Staff, Superuser: a.Superuser, Groups: []string{}}
+	s.Groups = append(s.Groups, groups...)
+	if !a.LastLogin.IsZero() {
+		s.LastLogin = &a.LastLogin
+	}
+	return s
+}
+
+// resolve fills in whom a hold is about.
+func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error {
+	var err error
+	if f.row != nil {
+		err = h.resolveRow(ctx, f, s)
+	} else {
+		err = h.resolveEntries(ctx, f, s)
+	}
+	slices.SortStableFunc(s.Entries, func(a, b shownEntry) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Name, b.Name), cmp.Compare(a.DN, b.DN))
+	})
+	return err
+}
+
+// resolveRow finds the accounts that a target holds: those without a link whose keys it names.
+func (h *holder) resolveRow(ctx context.Context, f *foundHold, s *shownHold) error {
+	held := map[[16]byte]bool{}
+	for keys := f.row.Entries; len(keys) >= 16; keys = keys[16:] {
+		held[[16]byte(keys)] = true
+	}
+	for o, err := range h.stores[f.Target].Orphans(ctx) {
+		if err != nil {
+			return err
+		}
+		if held[proto.EntryKey(o.PK)] {
+			s.Entries = append(s.Entries, shownEntry{Name: o.Username, Accounts: []shownAccount{newShownAccount(f.Target, o.Account, nil)}})
+		}
+	}
+	return nil
+}
+
+// resolveEntries finds the entries that a source holds, and their accounts in its targets.
+func (h *holder) resolveEntries(ctx context.Context, f *foundHold, s *shownHold) error {
+	place := map[string]int{} // by id
+	var ids []string
+	for e, err := range f.state.Entries(ctx, f.Hash) {
+		if err != nil {
+			return err
+		}
+		entry := h.entry(f.Source, e.User, e.Group)
+		place[entry.ID] = len(s.Entries)
+		ids = append(ids, entry.ID)
+		s.Entries = append(s.Entries, entry)
+	}
+	const page = 1000
+	for _, t := range h.cfg.TargetsOf(f.Source) {
+		st := h.stores[t.Name]
+		if st == nil {
+			continue // not asked for, or it doesn't answer
+		}
+		for chunk := range slices.Chunk(ids, page) {
+			profiles, err := st.Profiles(ctx, f.Source, f.Kind, chunk)
+			if err != nil {
+				return err
+			}
+			for _, p := range profiles {
+				e := &s.Entries[place[p.ID]]
+				e.Accounts = append(e.Accounts, newShownAccount(t.Name, p.Account, p.Groups))
+			}
+		}
+	}
+	for i, e := range s.Entries {
+		if len(e.Accounts) > 0 {
+			s.Entries[i].Name = e.Accounts[0].Name
+		}
+	}
+	return nil
+}
+
+// entry is how a source's entry is shown: by its username or group name, else by its id.
+func (h *holder) entry(source string, u *proto.User, g *proto.Group) shownEntry {
+	e := shownEntry{ID: u.GetId(), DN: u.GetDn(), Accounts: []shownAccount{}}
+	names, attributes := usernames(h.cfg, source), u.GetAttributes()
+	if g != nil {
+		e.ID, e.DN = g.GetId(), g.GetDn()
+		names, attributes = groupNames(h.cfg, source), g.GetAttributes()
+	}
+	e.Name = e.ID
+	for _, name := range names {
+		for _, a := range attributes {
+			if strings.EqualFold(a.GetName(), name) && len(a.GetValues()) > 0 {
+				e.Name = a.GetValues()[0]
+				return e
+			}
+		}
+	}
+	return e
+}
+
+// rank puts first whose loss hurts most.
+func (e shownEntry) rank() int {
+	rank := 2
+	for _, a := range e.Accounts {
+		switch {
+		case a.Superuser:
+			return 0
+		case a.Staff:
+			rank = 1
+		}
+	}
+	return rank
+}
+
+// print prints a hold for people.
+func (s *shownHold) print(w *lines, all, several bool) {
+	w.line("%s", s.what())
+	w.line("  hash    %s", s.Hash)
+	w.line("  %s  %s", map[bool]string{true: "target", false: "source"}[s.Target != ""], cmp.Or(s.Target, s.Source))
+	w.line("  reason  %s", printable(s.Reason))
+	w.line("  since   %s%s", s.Since.Format(time.RFC3339), s.deciders())
+	if among := s.among(time.Now()); among != "" {
+		w.line("  among them: %s", among)
+	}
+	shown := s.Entries
+	if !all && len(shown) > shownFirst {
+		shown = shown[:shownFirst]
+	}
+	w.line("")
+	s.table(w, shown, several)
+	if rest := len(s.Entries) - len(shown); rest > 0 {
+		w.line("… and %d more: ldapsync held show %s --all", rest, s.short())
+	}
+	if s.Asked != nil {
+		return
+	}
+	w.line("")
+	w.line("to let it happen:         ldapsync held approve %s --reason TEXT", s.short())
+	if !s.Rejected {
+		w.line("to keep it from happening: ldapsync held reject %s --reason TEXT", s.short())
+		w.line("if the directory or a setting is wrong, mend that: it dissolves with the next pass")
+	}
+}
+
+// among counts those whom one should look at twice.
+func (s *shownHold) among(now time.Time) string {
+	var superusers, staff, recent, without int
+	for _, e := range s.Entries {
+		switch e.rank() {
+		case 0:
+			superusers++
+		case 1:
+			staff++
+		}
+		if slices.ContainsFunc(e.Accounts, func(a shownAccount) bool { return a.LastLogin != nil && now.Sub(*a.LastLogin) < 30*24*time.Hour }) {
+			recent++
+		}
+		if len(e.Accounts) == 0 {
+			without++
+		}
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		text string
+	}{
+		{superusers, plural(superusers, "superuser", "superusers")}, {staff, plural(staff, "staff user", "staff users")},
+		{recent, fmt.Sprintf("%d who logged in within the last 30 days", recent)},
+	} {
+		if p.n > 0 {
+			parts = append(parts, p.text)
+		}
+	}
+	if without > 0 && without < len(s.Entries) {
+		parts = append(parts, fmt.Sprintf("%d without an account", without))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// table prints a line for each account, and for each entry without one.
+func (s *shownHold) table(w *lines, shown []shownEntry, several bool) {
+	t := tabwriter.NewWriter(lineWriter{w}, 0, 0, 2, ' ', 0)
+	row := func(target string, cells ...string) {
+		if several {
+			cells = append([]string{target}, cells...)
+		}
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	if s.Kind == proto.KindGroup {
+		row("TARGET", "GROUP", "DN")
+	} else {
+		row("TARGET", "ACCOUNT", "", "LAST LOGIN", "GROUPS", "DN")
+	}
+	for _, e := range shown {
+		if len(e.Accounts) == 0 {
+			e.Accounts = []shownAccount{{Name: e.Name, Target: "-", PK: ""}}
+		}
+		for _, a := range e.Accounts {
+			if s.Kind == proto.KindGroup {
+				row(a.Target, a.Name, e.DN)
+				continue
+			}
+			row(a.Target, a.Name, a.standing(), a.login(), strings.Join(a.Groups, ", "), e.DN)
+		}
+	}
+	if err := t.Flush(); err != nil && w.err == nil {
+		w.err = err
+	}
+}
+
+// standing is what an account is, beyond being one.
+func (a shownAccount) standing() string {
+	var words []string
+	switch {
+	case a.PK == "":
+		return "no account"
+	case a.Superuser:
+		words = append(words, "superuser")
+	case a.Staff:
+		words = append(words, "staff")
+	}
+	if !a.Active {
+		words = append(words, "inactive")
+	}
+	return strings.Join(words, ", ")
+}
+
+func (a shownAccount) login() string {
+	switch {
+	case a.PK == "":
+		return ""
+	case a.LastLogin == nil:
+		return "never"
+	}
+	return a.LastLogin.Format(time.DateOnly)
+}
+
+// lineWriter hands a table's text on to lines.
+type lineWriter struct{ lines *lines }
+
+func (l lineWriter) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		l.lines.line("%s", strings.TrimRight(line, " \n"))
+	}
+	return len(p), l.lines.err
+}
