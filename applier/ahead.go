@@ -12,8 +12,9 @@ import (
 type chunk struct {
 	runs  []batch
 	last  uint64 // sequence of the last of the events
-	ended bool   // a snapshot ended in it
+	ended bool   // a snapshot ended in it, with its last event
 	full  bool   // a full one
+	whole bool   // and that was committed
 	idle  bool   // the stream held nothing behind it
 }
 
@@ -68,7 +69,7 @@ func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bo
 			if err := proto.Unmarshal(e, &m); err != nil {
 				return err
 			}
-			c.ended, c.full = true, m.GetFull()
+			c.ended, c.full, c.whole = true, m.GetFull(), true
 		}
 		if !c.ended && !c.idle && !b.full(a.cfg.BatchEntries) {
 			continue

@@ -240,11 +240,14 @@ func (a *Applier) reached(sequence uint64) {
 type follower struct {
 	*Applier
 	checkpoint *Checkpoint
-	ended      bool // a snapshot ended since the letters were last tried
-	full       bool // a full one
+	ended      bool   // a snapshot ended since the letters were last tried
+	full       bool   // a full one
+	committed  uint64 // where the last one was committed; 0 for none
+	complete   bool   // the target knows that the source was applied as a whole
 }
 
-// take applies a chunk, and tries the letters when a snapshot has ended and nothing more waits. Brackets alone don't move the checkpoint.
+// take applies a chunk. When a snapshot has ended and nothing more waits it tries the letters, and judges the accounts that no entry stands
+// behind. Brackets alone don't move the checkpoint.
 func (f *follower) take(ctx context.Context, c chunk) error {
 	if len(c.runs) > 0 {
 		next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: c.last, Mapping: f.cfg.hash(), Mode: "live"}
@@ -254,11 +257,19 @@ func (f *follower) take(ctx context.Context, c chunk) error {
 		f.checkpoint = &next
 	}
 	f.ended, f.full = f.ended || c.ended, f.full || c.full
+	if c.whole {
+		f.committed = c.last
+	}
 	if f.ended && c.idle {
 		if err := f.tryLetters(ctx, f.full); err != nil {
 			return err
 		}
-		f.ended, f.full = false, false
+		if f.committed > 0 {
+			if err := f.sweep(ctx, f.committed); err != nil {
+				return err
+			}
+		}
+		f.ended, f.full, f.committed = false, false, 0
 	}
 	f.reached(c.last)
 	return nil

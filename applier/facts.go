@@ -65,7 +65,7 @@ func gather(ctx context.Context, r Reader, s settings, items []item, pull bool) 
 	}
 	var active []item
 	for _, it := range items {
-		if !f.settled(s, it) && !it.removed {
+		if !f.settled(s, it) && !it.absent() {
 			active = append(active, it)
 		}
 	}
@@ -86,8 +86,13 @@ func gather(ctx context.Context, r Reader, s settings, items []item, pull bool) 
 // settled tells whether the link says that the item is applied already.
 func (f *facts) settled(s settings, it item) bool {
 	l, ok := f.links[it.id]
-	if it.removed {
+	switch {
+	case it.removed:
+		return !ok || l.State != Present && l.State != Missing
+	case it.missing:
 		return !ok || l.State != Present
+	case it.kept && ok && l.State != Present:
+		return true
 	}
 	return ok && !s.every && l.State == Present && l.Digest == it.digest && l.Mapping == s.hash
 }

@@ -13,9 +13,14 @@ type item struct {
 	digest  proto.Digest
 	seq     uint64
 	removed bool
+	missing bool // it isn't in the directory, and its grace isn't over
+	kept    bool // as last known: it is missing, and a full snapshot carries it for those who don't know it
 	reason  string
 	letter  bool // it comes from a letter
 }
+
+// absent tells that the item says nothing about the row, only that the entry isn't there.
+func (it item) absent() bool { return it.removed || it.missing }
 
 func (it item) dn() string {
 	if it.entry == nil {
@@ -40,17 +45,26 @@ type batches struct {
 
 func (b *batches) add(kind proto.Kind, it item) {
 	if len(b.runs) == 0 || b.runs[len(b.runs)-1].kind != kind {
-		b.runs = append(b.runs, batch{kind: kind})
-		b.place = map[string]int{}
+		b.begin(kind)
 	}
 	run := &b.runs[len(b.runs)-1]
 	b.n++
 	if i, ok := b.place[it.id]; ok {
-		run.items[i] = it
-		return
+		// A target that doesn't know a missing entry gets it first, as a full snapshot carries it.
+		if !it.missing || run.items[i].absent() {
+			run.items[i] = it
+			return
+		}
+		run = b.begin(kind)
 	}
 	b.place[it.id] = len(run.items)
 	run.items = append(run.items, it)
+}
+
+func (b *batches) begin(kind proto.Kind) *batch {
+	b.runs = append(b.runs, batch{kind: kind})
+	b.place = map[string]int{}
+	return &b.runs[len(b.runs)-1]
 }
 
 // batchBytes bounds a batch of large entries.
@@ -73,7 +87,8 @@ func (b *batches) event(e proto.Event) error {
 			if err != nil {
 				return err
 			}
-			b.add(proto.KindUser, item{id: u.GetId(), entry: u, digest: d, seq: e.Sequence})
+			kept := i < len(m.GetRetained()) && m.GetRetained()[i] == proto.Retained_RETAINED_MISSING
+			b.add(proto.KindUser, item{id: u.GetId(), entry: u, digest: d, seq: e.Sequence, kept: kept})
 		}
 	case proto.TypeGroupUpserted:
 		var m proto.GroupUpserted
@@ -87,6 +102,12 @@ func (b *batches) event(e proto.Event) error {
 			}
 			b.add(proto.KindGroup, item{id: g.GetId(), entry: g, digest: d, seq: e.Sequence})
 		}
+	case proto.TypeUserMissing:
+		var m proto.UserMissing
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		b.add(proto.KindUser, item{id: m.GetUser().GetId(), entry: m.GetUser(), seq: e.Sequence, missing: true, reason: m.GetReason()})
 	case proto.TypeUserRemoved:
 		var m proto.UserRemoved
 		if err := proto.Unmarshal(e, &m); err != nil {

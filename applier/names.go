@@ -133,6 +133,7 @@ func takeOver(s settings, f *facts, want string, holder Row, gone map[string]boo
 	st := seat{action: Adopt, pk: holder.PK}
 	for _, l := range f.owners[holder.PK] {
 		switch {
+		case l.How == Swept && l.State != Present: // of no source
 		case l.Source != s.source:
 			return seat{action: Skip, reason: fmt.Sprintf("%q belongs to source %s", want, l.Source)}
 		case f.comesBack(l.ID) || l.State == Present && !gone[holder.PK]:
@@ -141,7 +142,7 @@ func takeOver(s settings, f *facts, want string, holder Row, gone map[string]boo
 		st.action, st.former = Relink, &l
 	}
 	switch {
-	case st.action == Adopt && !s.adopt.Existing:
+	case (st.action == Adopt || st.former.How == Swept) && !s.adopt.Existing:
 		return seat{action: Skip, reason: fmt.Sprintf("%q exists already, and adopt.existing is off", want)}
 	case holder.Privileged && !s.adopt.Privileged:
 		return seat{action: Skip, reason: fmt.Sprintf("%q exists already as staff or superuser, and adopt.privileged is off", want)}

@@ -12,10 +12,11 @@ func plan(s settings, f *facts, items []item) ([]Change, error) {
 	p := planner{settings: s, facts: f, gone: map[string]bool{}, taken: map[string]bool{}}
 	var active []item
 	for _, it := range items {
-		switch l := f.links[it.id]; {
-		case it.removed && !f.settled(s, it):
-			p.gone[l.PK] = true
-		case !it.removed && !f.settled(s, it):
+		switch {
+		case f.settled(s, it):
+		case it.absent():
+			p.gone[f.links[it.id].PK] = true
+		default:
 			active = append(active, it)
 		}
 	}
@@ -42,7 +43,7 @@ func plan(s settings, f *facts, items []item) ([]Change, error) {
 type planner struct {
 	settings
 	*facts
-	gone  map[string]bool // primary keys of the rows whose entries the batch removes
+	gone  map[string]bool // primary keys of the rows whose entries the batch removes, or tells to be missing
 	taken map[string]bool // and of those that go to an entry made again
 }
 
@@ -55,8 +56,8 @@ func (p planner) change(it item, st seat) (Change, error) {
 	switch {
 	case p.settled(p.settings, it):
 		return c, nil
-	case it.removed:
-		return p.remove(c, it, l), nil
+	case it.absent():
+		return p.leave(c, it, l), nil
 	case st.action == Skip || st.action == Park:
 		c.DropLetter = false
 		return p.refuse(c, it, st, letter, lettered)
@@ -108,11 +109,16 @@ func sameLink(a, b Link) bool {
 		(a.ActiveWritten == nil) == (b.ActiveWritten == nil) && (a.ActiveWritten == nil || *a.ActiveWritten == *b.ActiveWritten)
 }
 
-// remove makes a link gone. Of a group, Write takes the memberships that sync made.
-func (p planner) remove(c Change, it item, l Link) Change {
+// leave makes a link gone, or missing. Of a group, Write takes the memberships that sync made.
+func (p planner) leave(c Change, it item, l Link) Change {
 	c.Action, c.Reason = Remove, it.reason
+	if l.State == Present { // else it goes on being absent: what was done about that holds
+		l.DeactivatedBy, l.DeactivatedAt = "", Link{}.DeactivatedAt
+	}
 	l.State, l.GoneSequence, l.GoneReason, l.Sequence = Gone, it.seq, it.reason, it.seq
-	l.DeactivatedBy, l.DeactivatedAt = "", Link{}.DeactivatedAt // an absence of its own, which no callback has handled
+	if it.missing {
+		c.Action, l.State = Miss, Missing
+	}
 	switch {
 	case p.taken[l.PK]:
 		l.State, l.PK = Deleted, ""
@@ -127,7 +133,7 @@ func (p planner) remove(c Change, it item, l Link) Change {
 func (p planner) orphan(l Link) Change {
 	l.State, l.PK = Deleted, ""
 	return Change{
-		Action: Touch, Source: p.source, ID: l.ID, DN: l.DN, Name: l.Name, Link: &l,
+		Action: Touch, Source: l.Source, ID: l.ID, DN: l.DN, Name: l.Name, Link: &l,
 		Reason: "its account went to an entry that was made again",
 	}
 }

@@ -27,7 +27,10 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
-		return p.letters(ctx)
+		if err := p.letters(ctx); err != nil {
+			return err
+		}
+		return p.sweep(ctx)
 	})
 	return sum, err
 }
@@ -118,6 +121,25 @@ func (p *previewer) letters(ctx context.Context) error {
 			}
 			after = last
 		}
+	}
+	return nil
+}
+
+// sweep plans for the accounts that no entry stands behind, as the end of a committed snapshot does.
+func (p *previewer) sweep(ctx context.Context) error {
+	if !p.cfg.sweeps() {
+		return nil
+	}
+	v, err := p.judgeOrphans(ctx, p.over, true)
+	if err != nil {
+		return err
+	}
+	p.sum.Held = v.waiting
+	changes := p.cfg.swept(v.release, 0)
+	p.over.absorb(proto.KindUser, changes)
+	for _, c := range changes {
+		p.sum.add(proto.KindUser, c)
+		p.each(proto.KindUser, c)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ type Summary struct {
 	Users, Groups Counts
 	Adopted       []string // names of adopted and relinked accounts, the first 1000
 	Notes         []string // what is worth a person's attention, the first 100
+	Held          []Held   // what waits for a person since the last snapshot ended
 }
 
 // Counts of changes of one kind.
@@ -15,6 +16,7 @@ type Counts struct {
 	Renamed, Activated, Deactivated                int // among the others: by the active rule, or because somebody returned
 	Joined, Left                                   int // memberships
 	Removed                                        int // links that became gone
+	Missing                                        int // links that became missing
 	Skipped, Parked                                int // times that an entry was; see the letters for those that still are
 }
 
@@ -45,6 +47,8 @@ func (s *Summary) add(kind proto.Kind, c Change) {
 		n.Unchanged++
 	case Remove:
 		n.Removed++
+	case Miss:
+		n.Missing++
 	case Skip:
 		n.Skipped++
 	case Park:
