@@ -1,9 +1,80 @@
 package ldif
 
+import (
+	"strings"
+
+	"ldapsync/internal/ldapmatch"
+)
+
 // trailer begins the comment with which ldapsearch ends its output, and Writer too.
 const trailer = "# numEntries: "
 
-// validName tells whether name is an attribute description (RFC 4512, 2.5): a name or an OID, then options.
+const (
+	none    = -1
+	partial = 1 << 32 // added to the slot of values that are a part of the attribute's
+)
+
+// names gives each attribute a number, whatever its spelling: its slot.
+type names struct {
+	spelt  map[string]spelling
+	folded map[string]int
+}
+
+type spelling struct {
+	slot  int
+	whole bool
+}
+
+// maxSpellings bounds what is remembered.
+const maxSpellings = 10000
+
+func newNames() *names { return &names{spelt: map[string]spelling{}, folded: map[string]int{}} }
+
+// of returns the slot of an attribute by a name that is one.
+func (n *names) of(name string) int {
+	folded := ldapmatch.MatchName(name)
+	slot, ok := n.folded[folded]
+	if !ok {
+		slot = len(n.folded)
+		n.folded[folded] = slot
+	}
+	return slot
+}
+
+// slot returns the slot of an attribute, none for what can't be a name. Whole is false where the name says that it stands for a part of the
+// values: Active Directory's member;range=0-1499.
+func (n *names) slot(name []byte) (slot int, whole bool) {
+	if s, ok := n.spelt[string(name)]; ok {
+		return s.slot, s.whole
+	}
+	if !validName(name) {
+		return none, true
+	}
+	usual, whole := withoutRange(string(name))
+	s := spelling{n.of(usual), whole}
+	if len(n.spelt) < maxSpellings {
+		n.spelt[string(name)] = s
+	}
+	return s.slot, s.whole
+}
+
+// withoutRange takes the range off a name, and tells whether it was that of all values.
+func withoutRange(name string) (rest string, whole bool) {
+	options := strings.Split(name, ";")
+	whole = true
+	kept := options[:0]
+	for _, o := range options {
+		if low := strings.ToLower(o); strings.HasPrefix(low, "range=") {
+			whole = whole && low == "range=0-*"
+			continue
+		}
+		kept = append(kept, o)
+	}
+	return strings.Join(kept, ";"), whole
+}
+
+// validName tells whether name is an attribute description (RFC 4512, 2.5): a name or an OID, then options. Underscores aren't in the
+// RFC, but in directories; = and * are in Active Directory's ranges.
 func validName(name []byte) bool {
 	start := 0
 	for i := 0; i <= len(name); i++ {
@@ -11,7 +82,7 @@ func validName(name []byte) bool {
 			continue
 		}
 		part := name[start:i]
-		if len(part) == 0 || start == 0 && !validType(part) || start > 0 && !all(part, isKeyChar) {
+		if len(part) == 0 || start == 0 && !validType(part) || start > 0 && !all(part, isOptionChar) {
 			return false
 		}
 		start = i + 1
@@ -19,19 +90,18 @@ func validName(name []byte) bool {
 	return true
 }
 
-// validType tells whether s is a descr, or digits and dots. (Underscores aren't in the RFC, but in directories.)
+// validType tells whether s is a short name, or digits and dots.
 func validType(s []byte) bool {
-	if '0' <= s[0] && s[0] <= '9' {
-		return all(s, func(c byte) bool { return c == '.' || '0' <= c && c <= '9' })
+	if isDigit(s[0]) {
+		return all(s, func(c byte) bool { return c == '.' || isDigit(c) })
 	}
 	return isLetter(s[0]) && all(s, isKeyChar)
 }
 
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-
-func isKeyChar(c byte) bool {
-	return isLetter(c) || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '=' || c == '*'
-}
+func isLetter(c byte) bool     { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isDigit(c byte) bool      { return '0' <= c && c <= '9' }
+func isKeyChar(c byte) bool    { return isLetter(c) || isDigit(c) || c == '-' || c == '_' }
+func isOptionChar(c byte) bool { return isKeyChar(c) || c == '=' || c == '*' }
 
 func all(s []byte, is func(byte) bool) bool {
 	for _, c := range s {
