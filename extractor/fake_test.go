@@ -24,10 +24,17 @@ type directory struct {
 	failAfter int             // users listed before the connection is cut; -1: never
 	onUsers   func()          // called before users are listed
 	lookups   int
+	noLookup  bool     // look-ups fail
+	filter    string   // of users
+	asked     []string // names of attributes
+	bases     []string
+	server    string
 }
 
 func newDirectory() *directory {
-	return &directory{id: "entryUUID", failAfter: -1, hide: map[string]bool{}}
+	return &directory{
+		id: "entryUUID", failAfter: -1, hide: map[string]bool{}, filter: "(uid=*)", bases: []string{"dc=x"}, server: "ldap://test",
+	}
 }
 
 func (d *directory) Open(_ context.Context, pinned string) (extractor.Session, error) {
@@ -39,8 +46,8 @@ type session struct{ *directory }
 func (s *session) Close() error { return nil }
 
 func (s *session) Info() extractor.Info {
-	return extractor.Info{Server: "ldap://test", Question: &proto.Question{
-		Bases: []string{"dc=x"}, UserFilter: "(uid=*)", GroupFilter: "(cn=*)", IdAttribute: s.id,
+	return extractor.Info{Server: s.server, Question: &proto.Question{
+		Bases: s.bases, UserFilter: s.filter, GroupFilter: "(cn=*)", IdAttribute: s.id, Attributes: s.asked,
 	}}
 }
 
@@ -82,6 +89,9 @@ func (s *session) list(all []extractor.Record, fail int) iter.Seq2[[]extractor.R
 
 func (s *session) Lookup(_ context.Context, kind proto.Kind, ids []string) ([]extractor.Record, error) {
 	s.lookups++
+	if s.noLookup {
+		return nil, fmt.Errorf("connection cut")
+	}
 	all := s.users
 	if kind == proto.KindGroup {
 		all = s.groups
@@ -252,6 +262,15 @@ func describe(t *testing.T, ev proto.Event) []string {
 		var m proto.UserRemoved
 		must(&m)
 		lines = append(lines, "removed "+m.User.Id+" "+m.User.Dn)
+	case proto.TypeUserMissing:
+		var m proto.UserMissing
+		must(&m)
+		lines = append(lines, "missing "+m.User.Id)
+	case proto.TypeSnapshotDecided:
+		var m proto.SnapshotDecided
+		must(&m)
+		decision := strings.ToLower(strings.TrimPrefix(m.Verdict.Decision.String(), "DECISION_"))
+		lines = append(lines, fmt.Sprintf("decided %s %d", decision, m.Entries))
 	case proto.TypeGroupRemoved:
 		var m proto.GroupRemoved
 		must(&m)

@@ -1,0 +1,173 @@
+package extractor_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ldapsync/extractor"
+	"ldapsync/proto"
+)
+
+func TestApprovalReleasesOnlyWhatWasShown(t *testing.T) {
+	e := company(t, 60)
+	e.lose("mail", uids(0, 30)...)
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 30 of 60")
+	shown := s.Held[0]
+	e.set("u000", "mail", "u000@x") // healed
+	e.set("u001", "sn", "other")    // changed again
+	e.leave("u002")                 // gone
+	e.lose("mail", uids(40, 50)...) // not shown
+	e.set("u003", "uid", " ")       // can't be read
+	s = e.approve(shown)
+	var lines []string
+	for _, uid := range uids(4, 30) {
+		lines = append(lines, "user id-"+uid)
+	}
+	e.wantPublished(shownAt(t, e, shown), append(lines, removed([]string{"u002"})...)...)
+	e.wantHeld(s, "user attribute mail: 12 of 58") // u001, u003, and those who weren't shown
+	e.wantLosses("user removed: 1")
+	if d := s.Decided[0]; d.Entries != 26 || d.Hold.Hash != shown.Hash || !strings.HasPrefix(d.Note, "4 of 30") || d.Verdict.By != "eve" {
+		t.Errorf("%+v", d)
+	}
+	again := e.approve(shown)
+	if d := again.Decided[0]; d.Entries != 0 || d.Hold != nil || d.Note == "" {
+		t.Errorf("%+v", d)
+	}
+	e.wantHeld(again, "user attribute mail: 12 of 58")
+}
+
+// shownAt is the sequence of the snapshot that told of a hold last.
+func shownAt(t *testing.T, e *env, h extractor.Hold) uint64 {
+	t.Helper()
+	var at uint64
+	_, last, _ := e.log.Bounds(t.Context())
+	for ev, err := range e.log.Read(t.Context(), 1, last) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m proto.SnapshotHeld
+		if ev.Type != proto.TypeSnapshotHeld {
+			continue
+		}
+		if err := proto.Unmarshal(ev, &m); err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(m.Holds, func(held *proto.Hold) bool { return held.Hash == h.Hash }) {
+			at = ev.Sequence
+		}
+	}
+	return at
+}
+
+func TestVerdictsNameOneHold(t *testing.T) {
+	e := company(t, 60, "all")
+	e.lose("mail", uids(0, 30)...)
+	e.leaveAll(uids(40, 50))
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 30 of 50", "user removed: 10 of 60")
+	verdicts := []*proto.Verdict{
+		{Hash: s.Held[0].Hash[:7], Decision: proto.Decision_DECISION_APPROVE},
+		{Hash: "00000000", Decision: proto.Decision_DECISION_APPROVE},
+		{Hash: s.Held[0].Hash},
+		{Hash: strings.ToUpper(s.Held[1].Hash[:8]), Decision: proto.Decision_DECISION_APPROVE},
+	}
+	n := e.passWith(extractor.Options{Verdicts: verdicts})
+	e.wantHeld(n, "user attribute mail: 30 of 50")
+	for i, d := range n.Decided {
+		if want := []uint64{0, 0, 0, 10}[i]; d.Entries != want || (d.Note == "") != (want > 0) {
+			t.Errorf("%d: %+v", i, d)
+		}
+	}
+	if got := e.published(s.Last)[1:6]; !slices.Equal(got, []string{
+		"decided approve 0", "decided approve 0", "decided unspecified 0", "decided approve 10", "held",
+	}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestRejectedStayRejected(t *testing.T) {
+	e := company(t, 60)
+	e.lose("mail", uids(0, 30)...)
+	s := e.pass()
+	s = e.reject(s.Held[0])
+	e.wantHeld(s, "user attribute mail: 30 of 60, rejected")
+	e.lose("mail", "u031", "u032") // aren't drawn into it: two are within the limits
+	e.set("u000", "sn", "other")   // still without mail
+	n := e.pass()
+	e.wantHeld(n, "user attribute mail: 30 of 60, rejected")
+	e.wantPublished(s.Last, "user id-u031", "user id-u032")
+	e.lose("mail", uids(40, 50)...) // too many again
+	n = e.passWith(extractor.Options{Full: true})
+	e.wantHeld(n, "user attribute mail: 10 of 58", "user attribute mail: 30 of 60, rejected")
+	e.set("u001", "mail", "u001@x")
+	n = e.pass()
+	e.wantHeld(n, "user attribute mail: 10 of 58", "user attribute mail: 29 of 60, rejected")
+	n = e.reject(n.Held[0])
+	e.wantHeld(n, "user attribute mail: 39 of 60, rejected")
+	n = e.approve(n.Held[0]) // a person thinks better of it
+	e.wantHeld(n)
+	if n.Users.Changed != 39 {
+		t.Errorf("%+v", n.Users)
+	}
+}
+
+// Who is held in two respects is released by an approval of either: that change of hers was seen.
+func TestApprovalReleasesAnEntryWhole(t *testing.T) {
+	e := company(t, 60, "all")
+	e.lose("mail", uids(0, 20)...)
+	e.team("all", uids(15, 60)...)
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 20 of 60", "user membership gid-all: 15 of 60")
+	n := e.approve(s.Held[1])
+	e.wantHeld(n, "user attribute mail: 5 of 60")
+	if n.Users.Changed != 15 || n.Users.Held != 5 {
+		t.Errorf("%+v", n.Users)
+	}
+	e.wantLosses()
+}
+
+func TestNobodyIsRemovedWhileEntriesHaveNoID(t *testing.T) {
+	e := company(t, 40)
+	e.leaveAll(uids(0, 10))
+	s := e.pass()
+	e.wantHeld(s, "user removed: 10 of 40")
+	id := e.user("u020").ID
+	r := e.user("u020")
+	r.ID = ""
+	n := e.approve(s.Held[0])
+	e.wantHeld(n, "user removed: 11 of 40") // u020 can't be told from those who left
+	if d := n.Decided[0]; d.Entries != 0 || !strings.Contains(d.Note, "no entryUUID") || d.Hold.GetHash() != s.Held[0].Hash {
+		t.Errorf("%+v", d)
+	}
+	r.ID = id
+	n = e.pass()
+	e.wantHeld(n, "user removed: 10 of 40")
+	if n.Held[0].Hash != s.Held[0].Hash {
+		t.Error("the same ten have another hash")
+	}
+	e.wantPublished(s.Last)
+	n = e.approve(n.Held[0])
+	e.wantPublished(s.Last, removed(uids(0, 10))...)
+	e.wantHeld(n)
+}
+
+// A pass that ends before it has committed has decided nothing: the request is delivered again.
+func TestVerdictSurvivesAnAbortedPass(t *testing.T) {
+	e := company(t, 40)
+	e.leaveAll(uids(0, 10))
+	s := e.pass()
+	log := &stopping{Log: e.log, at: 8} // in the midst of the removals
+	verdicts := []*proto.Verdict{{Hash: s.Held[0].Hash, Decision: proto.Decision_DECISION_APPROVE}}
+	if _, err := extractor.New(e.cfg, e.directory, log).Pass(t.Context(), extractor.Options{Verdicts: verdicts}); err == nil {
+		t.Fatal("passed")
+	}
+	if gone := len(e.published(s.Last)); gone < 5 {
+		t.Fatalf("published %d", gone)
+	}
+	n := e.passWith(extractor.Options{Verdicts: verdicts})
+	e.wantHeld(n)
+	e.wantPublished(s.Last, removed(uids(0, 10))...)
+	e.wantLosses()
+}

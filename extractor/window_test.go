@@ -1,0 +1,144 @@
+package extractor_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"ldapsync/extractor"
+	"ldapsync/proto"
+)
+
+// stopping is a stream whose writer is killed when it publishes event number at.
+type stopping struct {
+	extractor.Log
+	at int
+}
+
+var errKilled = errors.New("killed")
+
+func (s *stopping) Publish(ctx context.Context, e proto.Event) (uint64, error) {
+	if s.at--; s.at <= 0 {
+		return 0, errKilled
+	}
+	return s.Log.Publish(ctx, e)
+}
+
+func TestSlowBleedingIsHeldByTheWindow(t *testing.T) {
+	e := company(t, 200)
+	for i := range 2 {
+		e.leaveAll(uids(5*i, 5*i+5))
+		e.wantHeld(e.pass())
+		e.wantLosses("user removed: 5")
+	}
+	e.leaveAll(uids(10, 15))
+	s := e.pass() // 15 of 200
+	e.wantHeld(s, "user removed: 5 of 190")
+	n := e.approve(s.Held[0])
+	e.wantHeld(n)
+	e.leaveAll(uids(15, 16)) // 11 of 200, since those five were approved
+	e.wantHeld(e.pass(), "user removed: 1 of 185")
+	e.cfg.Limits.Window = 0
+	e.leaveAll(uids(16, 17))
+	e.wantHeld(e.pass(), "user removed: 1 of 185") // held is held
+}
+
+func TestApprovedDoesNotCountForTheWindow(t *testing.T) {
+	e := company(t, 200)
+	e.leaveAll(uids(0, 50))
+	e.wantHeld(e.approve(e.pass().Held[0]))
+	e.leaveAll(uids(50, 55))
+	e.wantHeld(e.pass())
+	e.wantLosses("user removed: 5")
+}
+
+func TestChangesCountForTheWindow(t *testing.T) {
+	e := company(t, 100, "all", "other")
+	for i := range 2 {
+		e.lose("mail", uids(5*i, 5*i+5)...)
+		e.team("all", uids(5*i+5, 100)...)
+		e.wantHeld(e.pass())
+		e.wantLosses("user attribute mail: 5", "user membership: 5", "user membership gid-all: 5")
+	}
+	e.lose("mail", "u050")
+	e.wantHeld(e.pass(), "user attribute mail: 1 of 90")
+}
+
+// Each of the events may be the last one that a pass publishes: what was taken is counted once.
+func TestCrashNeitherLosesNorDoublesCounts(t *testing.T) {
+	for _, closes := range []bool{true, false} { // whether it could close its snapshot itself
+		for at := 2; at <= 6; at++ {
+			e := company(t, 200, "all")
+			e.leaveAll(uids(0, 3))
+			e.lose("mail", uids(10, 13)...)
+			e.team("all", uids(5, 200)...)
+			e.groups = append(e.groups, extractor.Record{})[:1]
+			before, last, _ := e.log.Bounds(t.Context())
+			_ = before
+			var log extractor.Log = &stopping{Log: e.log, at: at}
+			if closes {
+				log = &stoppingOnce{stopping{Log: e.log, at: at}}
+			}
+			if _, err := extractor.New(e.cfg, e.directory, log).Pass(t.Context(), extractor.Options{}); !errors.Is(err, errKilled) {
+				t.Fatal(at, err)
+			}
+			if _, err := e.log.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			e.pass()
+			got := map[string]int{}
+			for ev, err := range e.log.Read(t.Context(), last+1, last+100) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				count(t, got, ev)
+			}
+			for what, n := range map[string]int{"user removed": 3, "user attribute mail": 3, "user membership": 2, "user membership gid-all": 2} {
+				if got[what] != n {
+					t.Errorf("closes=%v, killed at event %d: %s: %d, wanted %d (%v)", closes, at, what, got[what], n, got)
+				}
+			}
+			if s := e.published(last); !slices.Contains(s, "aborted 2") || !slices.Contains(s, "committed 3") {
+				t.Errorf("%q", s)
+			}
+		}
+	}
+}
+
+// stoppingOnce lets the writer close its snapshot.
+type stoppingOnce struct{ stopping }
+
+func (s *stoppingOnce) Publish(ctx context.Context, e proto.Event) (uint64, error) {
+	if e.Type == proto.TypeSnapshotAborted {
+		return s.Log.Publish(ctx, e)
+	}
+	return s.stopping.Publish(ctx, e)
+}
+
+// count adds the losses of a bracket.
+func count(t *testing.T, to map[string]int, ev proto.Event) {
+	t.Helper()
+	var losses []*proto.Loss
+	var err error
+	switch ev.Type {
+	case proto.TypeSnapshotCommitted:
+		var m proto.SnapshotCommitted
+		err = proto.Unmarshal(ev, &m)
+		losses = m.Losses
+	case proto.TypeSnapshotAborted:
+		var m proto.SnapshotAborted
+		err = proto.Unmarshal(ev, &m)
+		losses = m.Losses
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range losses {
+		what := l.Kind + " " + l.Change
+		if l.Key != "" {
+			what += " " + l.Key
+		}
+		to[what] += int(l.Count)
+	}
+}
