@@ -115,6 +115,20 @@ func (m *Mapping) Values(e entry) ([]any, error) {
 	return values, nil
 }
 
+// name maps an entry's name alone, folded; "" if that can't be told.
+func (m *Mapping) name(e entry) string {
+	raw, err := m.fields[0].value(e)
+	if err != nil {
+		return ""
+	}
+	v, err := m.table.Convert(m.fields[0].Column, raw)
+	if err != nil {
+		return ""
+	}
+	name, _ := v.(string)
+	return Fold(name)
+}
+
 // flags maps an entry's staff and superuser flags, and keeps all other columns.
 func (m *Mapping) flags(e entry) []any {
 	values := make([]any, len(m.columns))

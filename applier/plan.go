@@ -77,7 +77,9 @@ func (p planner) refuse(c Change, it item, st seat, letter Letter, lettered bool
 	if err != nil {
 		return c, err
 	}
-	w.Name = m.name
+	if w.Name = m.name; m.err != nil {
+		w.Name = p.mapping.name(it.entry)
+	}
 	w.Parked = st.action == Park && !p.atEnd && !(lettered && !letter.Parked)
 	if !lettered || letter.Reason != w.Reason || letter.Parked != w.Parked || letter.Sequence != w.Sequence {
 		c.Letter = w

@@ -80,7 +80,29 @@ func (a *Applier) judgeOrphans(ctx context.Context, r Reader, complete bool) (ve
 		return verdict{}, err
 	}
 	rows = slices.DeleteFunc(rows, a.cfg.excluded)
+	if rows, err = a.unclaimed(ctx, r, rows); err != nil {
+		return verdict{}, err
+	}
 	return judge(a.cfg.Limit, a.cfg.Source, ChangeOrphans, rows, all, held), nil
+}
+
+// unclaimed leaves out the accounts whose names entries want that couldn't be applied: somebody stands behind them.
+func (a *Applier) unclaimed(ctx context.Context, r Reader, rows []Row) ([]Row, error) {
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = Fold(row.Name)
+	}
+	claimed := map[string]bool{}
+	for _, source := range a.cfg.Sources {
+		letters, err := r.Letters(ctx, LetterQuery{Source: source, Kind: proto.KindUser, Names: names})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range letters {
+			claimed[l.Name] = true
+		}
+	}
+	return slices.DeleteFunc(rows, func(row Row) bool { return claimed[Fold(row.Name)] }), nil
 }
 
 // swept are the changes that make accounts without links gone, at a sequence. Their links aren't told to be new: an account may be swept
