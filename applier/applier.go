@@ -75,9 +75,16 @@ func (a *Applier) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, cp, err := a.start(ctx, cp)
+	b, err := a.start(ctx, cp)
 	if err != nil {
 		return err
+	}
+	from, cp := b.from, b.checkpoint
+	if b.behind {
+		if cp, _, err = a.catchUp(ctx, cp); err != nil {
+			return err
+		}
+		from = cp.Sequence + 1
 	}
 	if cp != nil && cp.Mapping != a.cfg.hash() {
 		if cp, err = a.remap(ctx, *cp); err != nil {
@@ -95,41 +102,6 @@ func (a *Applier) follow(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
-}
-
-// start says from where on to follow, and checks that the checkpoint belongs to this stream.
-func (a *Applier) start(ctx context.Context, cp *Checkpoint) (from uint64, _ *Checkpoint, err error) {
-	first, last, err := a.stream.Bounds(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	full, err := lastFull(ctx, a.stream)
-	if err != nil {
-		return 0, nil, err
-	}
-	from = max(first, full, 1)
-	switch {
-	case cp == nil:
-		return from, nil, nil
-	case cp.Mode != "live":
-		return 0, nil, fault.New(fault.Database, "release it before the live stream is applied again",
-			"it is pinned to %s", cp.Mode)
-	case cp.StreamID != a.stream.StreamID():
-		if !a.cfg.AcceptStream {
-			return 0, nil, fault.New(fault.Stream,
-				"was the state directory lost or moved, or are two systems of one name writing here? if the new stream is the right one, run once with --accept-stream",
-				"it follows another stream of source %s (%s) than this one (%s)", a.cfg.Source, cp.StreamID, a.stream.StreamID())
-		}
-		a.cfg.Logger.Warn("taking another stream", "target", a.cfg.Target, "source", a.cfg.Source, "was", cp.StreamID, "is", a.stream.StreamID())
-		return from, cp, nil
-	case cp.Sequence > last:
-		return 0, nil, fault.New(fault.Stream, "the stream was restored from an older copy: events are missing in it; make a full snapshot into a new stream and accept that",
-			"it is at sequence %d of source %s, but the stream ends at %d", cp.Sequence, a.cfg.Source, last)
-	case cp.Sequence+1 < first:
-		return 0, nil, fault.New(fault.Stream, "the events between were cut off before this target had them",
-			"it is at sequence %d of source %s, but the stream begins at %d", cp.Sequence, a.cfg.Source, first)
-	}
-	return cp.Sequence + 1, cp, nil
 }
 
 // lastFull returns where the last committed full snapshot begins; 0 if there is none.
@@ -250,7 +222,7 @@ type follower struct {
 // behind. Brackets alone don't move the checkpoint.
 func (f *follower) take(ctx context.Context, c chunk) error {
 	if len(c.runs) > 0 {
-		next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: c.last, Mapping: f.cfg.hash(), Mode: "live"}
+		next := Checkpoint{Source: f.cfg.Source, StreamID: f.stream.StreamID(), Sequence: c.last, Mapping: f.cfg.hash(), Mode: modeLive}
 		if err := f.commit(ctx, f.checkpoint, next, c.runs, false); err != nil {
 			return err
 		}
@@ -262,6 +234,9 @@ func (f *follower) take(ctx context.Context, c chunk) error {
 	}
 	if f.ended && c.idle {
 		if err := f.tryLetters(ctx, f.full); err != nil {
+			return err
+		}
+		if err := f.sweepApproved(ctx, f.checkpoint); err != nil {
 			return err
 		}
 		if f.committed > 0 {

@@ -268,6 +268,7 @@ func TestAnotherStreamIsRefused(t *testing.T) {
 	e.mustApply()
 	e.stream = &stream{id: "s2"}
 	e.upsert("ada", "bob")
+	e.commitSnapshot()
 	err := e.apply()
 	if class, hint := fault.Of(err); class != fault.Stream || !strings.Contains(hint, "--accept-stream") {
 		t.Fatalf("err = %v (%v, %q)", err, class, hint)

@@ -16,7 +16,8 @@ type item struct {
 	missing bool // it isn't in the directory, and its grace isn't over
 	kept    bool // as last known: it is missing, and a full snapshot carries it for those who don't know it
 	reason  string
-	letter  bool // it comes from a letter
+	letter  bool   // it comes from a letter
+	known   string // DN of a removed entry that isn't known, as its link has it
 }
 
 // absent tells that the item says nothing about the row, only that the entry isn't there.
@@ -24,7 +25,7 @@ func (it item) absent() bool { return it.removed || it.missing }
 
 func (it item) dn() string {
 	if it.entry == nil {
-		return ""
+		return it.known
 	}
 	return it.entry.GetDn()
 }

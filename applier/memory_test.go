@@ -74,12 +74,22 @@ type memoryTx struct {
 }
 
 func (t memoryTx) Advance(_ context.Context, prev *Checkpoint, next Checkpoint) error {
-	if (prev == nil) != (t.checkpoint == nil) || prev != nil && (prev.Sequence != t.checkpoint.Sequence || prev.StreamID != t.checkpoint.StreamID) {
+	if (prev == nil) != (t.checkpoint == nil) || prev != nil && (prev.Sequence != t.checkpoint.Sequence || prev.StreamID != t.checkpoint.StreamID || prev.Mode != t.checkpoint.Mode) {
 		return ErrMoved
 	}
 	t.checkpoint = &next
 	t.memory.checkpoint = &next
 	return nil
+}
+
+func (t memoryTx) LinksAfter(_ context.Context, source string, kind proto.Kind, after string, limit int) (links []Link, err error) {
+	for _, id := range slices.Sorted(maps.Keys(t.overlay.links[kind])) {
+		l := t.overlay.links[kind][id]
+		if l.Source == source && id > after && (l.State == Present || l.State == Missing) && len(links) < limit {
+			links = append(links, l)
+		}
+	}
+	return links, nil
 }
 
 func (t memoryTx) ListUnlinked(context.Context) ([]Row, int, error) {
@@ -204,17 +214,18 @@ func (groupTable) Convert(_ string, v any) (any, error) { return v, nil }
 type stream struct {
 	id     string
 	events []proto.Event
+	cut    uint64 // what is before this sequence was cut off
 }
 
 var errEnd = errors.New("end of the stream")
 
 func (s *stream) StreamID() string { return s.id }
 func (s *stream) Bounds(context.Context) (uint64, uint64, error) {
-	return 1, uint64(len(s.events)), nil
+	return max(1, s.cut), uint64(len(s.events)), nil
 }
 func (s *stream) Read(_ context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
-		for seq := from; seq <= to && seq <= uint64(len(s.events)); seq++ {
+		for seq := max(from, s.cut); seq <= to && seq <= uint64(len(s.events)); seq++ {
 			if !yield(s.events[seq-1], nil) {
 				return
 			}

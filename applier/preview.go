@@ -52,10 +52,14 @@ func (p *previewer) backlog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, cp, err := p.start(ctx, cp)
+	b, err := p.start(ctx, cp)
 	if err != nil {
 		return err
 	}
+	if b.behind {
+		return p.catchUp(ctx)
+	}
+	from, cp := b.from, b.checkpoint
 	_, last, err := p.stream.Bounds(ctx)
 	if err != nil {
 		return err

@@ -64,22 +64,18 @@ func (v *verifier) run(ctx context.Context, repair bool) error {
 	if err != nil {
 		return err
 	}
-	from, err := v.begins(ctx, cp)
+	state, err := v.stateOf(ctx, cp)
 	if err != nil {
 		return err
 	}
 	if repair {
-		for runs, err := range stateAt(ctx, v.stream, from, cp.Sequence, v.cfg.BatchEntries) {
-			if err == nil {
-				err = v.commit(ctx, cp, *cp, runs, false)
-			}
-			if err != nil {
-				return err
-			}
+		if err := v.bring(ctx, cp, state); err != nil {
+			return err
 		}
-		return nil
+		_, err := v.sweepLinks(ctx, cp, state)
+		return err
 	}
-	if err := v.compare(ctx, from, cp.Sequence); err != nil {
+	if err := v.compare(ctx, state); err != nil {
 		return err
 	}
 	now, err := v.store.Checkpoint(ctx, v.cfg.Source)
@@ -89,32 +85,8 @@ func (v *verifier) run(ctx context.Context, repair bool) error {
 	return err
 }
 
-// begins tells where the reading of the state at a checkpoint begins: with the last full snapshot that was complete there.
-func (v *verifier) begins(ctx context.Context, cp *Checkpoint) (uint64, error) {
-	if cp == nil {
-		return 0, fault.New(fault.Database, "ldapsync run applies it", "nothing of source %s was applied to it yet", v.cfg.Source)
-	}
-	if cp.StreamID != v.stream.StreamID() {
-		return 0, fault.New(fault.Stream, "run once with --accept-stream if the new stream is the right one",
-			"it follows another stream of source %s (%s) than this one (%s)", v.cfg.Source, cp.StreamID, v.stream.StreamID())
-	}
-	first, _, err := v.stream.Bounds(ctx)
-	if err != nil {
-		return 0, err
-	}
-	e, err := v.stream.LastOf(ctx, proto.TypeSnapshotCommitted)
-	if errors.Is(err, proto.ErrNotFound) || err == nil && e.Sequence > cp.Sequence {
-		return first, nil // a longer way to the same state
-	}
-	if err != nil {
-		return 0, err
-	}
-	full, err := lastFull(ctx, v.stream)
-	return max(first, full), err
-}
-
 // compare plans for every entry in one read-only transaction.
-func (v *verifier) compare(ctx context.Context, from, to uint64) error {
+func (v *verifier) compare(ctx context.Context, state *proto.State) error {
 	return v.store.View(ctx, func(r Reader) error {
 		v.found.sum, v.found.changes = Summary{}, nil
 		note := func(proto.Kind, Change) {}
@@ -124,14 +96,35 @@ func (v *verifier) compare(ctx context.Context, from, to uint64) error {
 			}
 		}
 		p := previewer{Applier: v.Applier, over: newOverlay(r), sum: &v.found.sum, each: note}
-		for runs, err := range stateAt(ctx, v.stream, from, to, v.cfg.BatchEntries) {
-			if err == nil {
-				err = p.plan(ctx, runs)
-			}
-			if err != nil {
-				return err
-			}
+		if err := p.state(ctx, state); err != nil {
+			return err
 		}
-		return nil
+		_, err := p.strays(ctx, r, state)
+		return err
 	})
+}
+
+// stateOf returns the state that the stream has at a checkpoint.
+func (a *Applier) stateOf(ctx context.Context, cp *Checkpoint) (*proto.State, error) {
+	if cp == nil {
+		return nil, fault.New(fault.Database, "ldapsync run applies it", "nothing of source %s was applied to it yet", a.cfg.Source)
+	}
+	if cp.StreamID != a.stream.StreamID() {
+		return nil, fault.New(fault.Stream, "run once with --accept-stream if the new stream is the right one",
+			"it follows another stream of source %s (%s) than this one (%s)", a.cfg.Source, cp.StreamID, a.stream.StreamID())
+	}
+	from, _, err := a.stream.Bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if from > cp.Sequence {
+		return nil, fault.New(fault.Stream, "ldapsync run brings it to the present first",
+			"it is at sequence %d of source %s, but the stream begins at %d", cp.Sequence, a.cfg.Source, from)
+	}
+	if at, err := a.lastSnapshot(ctx); err == nil && at.to <= cp.Sequence {
+		from = max(from, at.from) // else the longer way leads to the same state
+	} else if notFoundIsNothing(err) != nil {
+		return nil, err
+	}
+	return proto.ReadState(ctx, a.stream, from, cp.Sequence)
 }

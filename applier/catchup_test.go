@@ -1,0 +1,233 @@
+package applier
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"ldapsync/internal/limit"
+	"ldapsync/proto"
+)
+
+// full commits a full snapshot that began with sequence from.
+func (e *env) full(from uint64) Snapshot {
+	e.publish(proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Full: true, FullSequence: from})
+	return Snapshot{Number: uint64(len(e.events)), From: from, To: uint64(len(e.events))}
+}
+
+// present are the ids of users whose links are present, sorted.
+func (e *env) present() (ids []string) {
+	for id, l := range e.over.links[proto.KindUser] {
+		if l.State == Present {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (e *env) wantPresent(ids ...string) {
+	e.t.Helper()
+	if got := e.present(); !slices.Equal(got, ids) {
+		e.t.Errorf("present: %q, not %q", got, ids)
+	}
+}
+
+func TestGapIsSweptAtTheLastSnapshot(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada", "bob", "eve")
+	e.full(1)
+	e.mustApply()
+	e.remove("id-bob") // seen by nobody: it is cut off
+	e.upsert("kim")
+	e.upsert("ada mail=a@x", "eve", "kim")
+	e.full(5)
+	e.upsert("zoe") // behind the snapshot
+	e.stream.cut = 5
+	e.mustApply()
+	e.want("1 ada a@x", "2 bob", "3 eve", "4 kim", "5 zoe")
+	e.wantPresent("id-ada", "id-eve", "id-kim", "id-zoe")
+	if l := e.over.links[proto.KindUser]["id-bob"]; l.State != Gone || l.GoneReason != sweptBecause || l.GoneSequence != 6 {
+		t.Errorf("bob's link: %+v", l)
+	}
+	if e.checkpoint.Mode != modeLive || e.checkpoint.Sequence != 7 {
+		t.Errorf("checkpoint: %+v", e.checkpoint)
+	}
+}
+
+// Killed in the middle of catching up, it begins again and forgets nothing of it.
+func TestRule3CatchingUpSurvivesACrashAtEachCommit(t *testing.T) {
+	for crash := 1; ; crash++ {
+		e := newEnv(t)
+		e.cfg.BatchEntries = 1
+		e.upsert("ada", "bob", "eve")
+		e.full(1)
+		e.mustApply()
+		e.remove("id-bob")
+		e.upsert("ada mail=a@x", "eve", "kim")
+		e.full(4)
+		e.stream.cut = 4
+		commits := 0
+		e.fail = func() error {
+			if commits++; commits == crash {
+				return errors.New("killed")
+			}
+			return nil
+		}
+		err := e.apply()
+		e.fail = nil
+		if err == nil {
+			if crash < 6 {
+				t.Errorf("only %d commits", crash-1)
+			}
+			return
+		}
+		e.mustApply()
+		e.wantPresent("id-ada", "id-eve", "id-kim")
+		if e.checkpoint.Mode != modeLive {
+			t.Fatalf("crash at commit %d: %+v", crash, e.checkpoint)
+		}
+	}
+}
+
+func TestAcceptedStreamIsSweptUnderTheLimit(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.Limit = limit.Limit{Count: 1, Percent: 5, On: true}
+	e.upsert("ada", "bob", "eve", "kim")
+	e.full(1)
+	e.mustApply()
+	e.stream = &stream{id: "s2"}
+	e.upsert("ada", "zoe")
+	e.full(1)
+	e.cfg.AcceptStream = true
+	e.mustApply()
+	e.wantPresent("id-ada", "id-bob", "id-eve", "id-kim", "id-zoe")
+	if len(e.held) != 1 || e.held[0].Change != ChangeSweep || e.held[0].Count != 3 || !strings.Contains(e.held[0].Reason, "3 of 5 users") {
+		t.Fatalf("held: %+v", e.held)
+	}
+	// The next end of a snapshot carries out what was approved, and only that.
+	e.held[0].Decision = Approved
+	e.upsert("ada", "bob", "zoe")
+	e.full(3)
+	e.mustApply()
+	e.wantPresent("id-ada", "id-bob", "id-eve", "id-kim", "id-zoe")
+	if len(e.held) != 1 || e.held[0].Count != 2 || e.held[0].Decision != Undecided {
+		t.Fatalf("held: %+v", e.held)
+	}
+	e.held[0].Decision = Approved
+	e.upsert("ada", "bob", "zoe")
+	e.full(5)
+	e.mustApply()
+	e.wantPresent("id-ada", "id-bob", "id-zoe")
+	if len(e.held) != 0 {
+		t.Errorf("held: %+v", e.held)
+	}
+}
+
+func TestReplayMakesAPastAndReleaseThePresent(t *testing.T) {
+	e := newEnv(t)
+	e.group("dev", "ops")
+	e.upsert("1:ada mail=a@x in dev", "2:bob", "3:eve in ops")
+	first := e.full(1)
+	e.upsert("1:bob mail=b@x in ops", "2:ada", "4:kim")
+	e.remove("3")
+	e.full(1)
+	e.mustApply()
+	e.want("3 bob b@x in ops", "4 ada", "5 eve in ops", "6 kim")
+
+	replay := func(at Snapshot) Replayed {
+		t.Helper()
+		planned, err := New(e.cfg, e.memory, e.stream).PreviewReplay(t.Context(), at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		planned.Users.Unchanged, done.Users.Unchanged = 0, 0 // what is done already isn't even planned
+		if planned.Users != done.Users {
+			t.Errorf("planned %+v, done %+v", planned.Users, done.Users)
+		}
+		return done
+	}
+	replay(first)
+	e.want("3 ada a@x in dev", "4 bob", "5 eve in ops", "6 kim")
+	e.wantPresent("1", "2", "3")
+	if e.checkpoint.Mode != modePinned+"3" { // env numbers snapshots by their last sequence
+		t.Errorf("mode: %q", e.checkpoint.Mode)
+	}
+	writes, updates := e.writes, e.updates
+	if done := replay(first); e.writes != writes || e.updates != updates || done.Users.Updated != 0 {
+		t.Errorf("again: %d writes in %d transactions", e.writes-writes, e.updates-updates)
+	}
+	if err := e.apply(); err == nil || !strings.Contains(err.Error(), "pinned to snapshot") {
+		t.Errorf("the live applier: %v", err)
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.want("3 bob b@x in ops", "4 ada", "5 eve in ops", "6 kim")
+	e.wantPresent("1", "2", "4")
+	e.mustApply()
+	e.wantPresent("1", "2", "4")
+	if _, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err == nil {
+		t.Error("released twice")
+	}
+}
+
+func TestReplayIntoAnEmptyDatabase(t *testing.T) {
+	e := newEnv(t)
+	e.group("dev")
+	e.upsert("ada in dev", "bob")
+	first := e.full(1)
+	e.remove("id-ada")
+	e.full(1)
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	e.want("2 ada in dev", "3 bob")
+}
+
+func TestReplayIsHeldByTheLimit(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.Limit = limit.Limit{Count: 1, Percent: 5, On: true}
+	e.upsert("ada")
+	first := e.full(1)
+	e.upsert("bob", "eve", "kim")
+	e.full(1)
+	e.mustApply()
+	done, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first)
+	if err != nil || done.Held == nil || done.Held.Count != 3 {
+		t.Fatalf("%+v, %v", done.Held, err)
+	}
+	e.wantPresent("id-ada", "id-bob", "id-eve", "id-kim")
+	e.held[0].Decision = Approved
+	if done, err = New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil || done.Held != nil {
+		t.Fatalf("%+v, %v", done.Held, err)
+	}
+	e.wantPresent("id-ada")
+}
+
+// A live applier at work while a replay pins the target is told so with its next commit, and moves nothing.
+func TestReplayStopsTheLiveApplier(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	first := e.full(1)
+	e.mustApply()
+	e.upsert("ada mail=new@x")
+	stale := *e.checkpoint
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	var b batches
+	if err := b.event(e.events[2]); err != nil {
+		t.Fatal(err)
+	}
+	live := follower{Applier: New(e.cfg, e.memory, e.stream), checkpoint: &stale}
+	if err := live.take(t.Context(), chunk{runs: b.runs, last: 3}); !errors.Is(err, ErrMoved) {
+		t.Errorf("the live applier: %v", err)
+	}
+	e.want("1 ada")
+}
