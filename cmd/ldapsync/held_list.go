@@ -47,7 +47,7 @@ func printHeld(w *lines, list []foundHold) {
 	}
 	for _, h := range list {
 		w.line("%s  %s: %s", h.short(), h.where(), h.what())
-		w.line("          %s; since %s%s", printable(h.Reason), h.Since.Format(time.RFC3339), h.deciders())
+		w.line("          %s; since %s%s", h.why(), h.Since.Format(time.RFC3339), h.deciders())
 	}
 	w.line("ldapsync held show HASH names every account; held approve HASH --reason TEXT lets it happen, held reject HASH --reason TEXT keeps it from happening")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,7 +201,7 @@ func (s *shownHold) print(w *lines, all, several bool) {
 	w.line("%s", s.what())
 	w.line("  hash    %s", s.Hash)
 	w.line("  %s  %s", map[bool]string{true: "target", false: "source"}[s.Target != ""], cmp.Or(s.Target, s.Source))
-	w.line("  reason  %s", printable(s.Reason))
+	w.line("  reason  %s", s.why())
 	w.line("  since   %s%s", s.Since.Format(time.RFC3339), s.deciders())
 	if among := s.among(time.Now()); among != "" {
 		w.line("  among them: %s", among)
@@ -220,7 +219,7 @@ func (s *shownHold) print(w *lines, all, several bool) {
 		return
 	}
 	w.line("")
-	w.line("to let it happen:         ldapsync held approve %s --reason TEXT", s.short())
+	w.line("to let it happen:          ldapsync held approve %s --reason TEXT", s.short())
 	if !s.Rejected {
 		w.line("to keep it from happening: ldapsync held reject %s --reason TEXT", s.short())
 		w.line("if the directory or a setting is wrong, mend that: it dissolves with the next pass")
@@ -264,15 +263,12 @@ func (s *shownHold) among(now time.Time) string {
 
 // table prints a line for each account, and for each entry without one.
 func (s *shownHold) table(w *lines, shown []shownEntry, several bool) {
-	t := tabwriter.NewWriter(lineWriter{w}, 0, 0, 2, ' ', 0)
+	t := newColumns(w)
 	row := func(target string, cells ...string) {
 		if several {
 			cells = append([]string{target}, cells...)
 		}
-		for i := range cells {
-			cells[i] = printable(cells[i])
-		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		t.row(cells...)
 	}
 	if s.Kind == proto.KindGroup {
 		row("TARGET", "GROUP", "DN")
@@ -291,9 +287,7 @@ func (s *shownHold) table(w *lines, shown []shownEntry, several bool) {
 			row(a.Target, a.Name, a.standing(), a.login(), strings.Join(a.Groups, ", "), e.DN)
 		}
 	}
-	if err := t.Flush(); err != nil && w.err == nil {
-		w.err = err
-	}
+	t.print()
 }
 
 // standing is what an account is, beyond being one.
@@ -321,14 +315,4 @@ func (a shownAccount) login() string {
 		return "never"
 	}
 	return a.LastLogin.Format(time.DateOnly)
-}
-
-// lineWriter hands a table's text on to lines.
-type lineWriter struct{ lines *lines }
-
-func (l lineWriter) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		l.lines.line("%s", strings.TrimRight(line, " \n"))
-	}
-	return len(p), l.lines.err
 }

@@ -100,7 +100,14 @@ func plural(n int, one, many string) string {
 
 // line is a hold in one line, with the command that shows it.
 func (h holdView) line() string {
-	return fmt.Sprintf("%s (%s): ldapsync held show %s", h.what(), printable(h.Reason), h.short())
+	return fmt.Sprintf("%s (%s): ldapsync held show %s", h.what(), h.why(), h.short())
+}
+
+// why is the reason, without the numbers that what has said.
+func (h holdView) why() string {
+	numbers := fmt.Sprintf("%d of %d", h.Count, h.Of)
+	reason := strings.TrimPrefix(strings.TrimPrefix(h.Reason, numbers+": "), numbers+", ")
+	return printable(reason)
 }
 
 // holds are several of them.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,15 +122,13 @@ func printOrphans(w *lines, t *config.Target, list []orphanView, several bool) {
 		w.line("an entry of the directory stands behind every account")
 		return
 	}
-	table := tabwriter.NewWriter(lineWriter{w}, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ACCOUNT\t\tLAST LOGIN\tWHY")
+	table := newColumns(w)
+	table.row("ACCOUNT", "", "LAST LOGIN", "WHY")
 	for _, o := range list {
 		account := shownAccount{PK: o.PK, Active: o.Active, Staff: o.Staff, Superuser: o.Superuser, LastLogin: o.LastLogin}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", printable(o.Name), account.standing(), account.login(), o.why())
+		table.row(o.Name, account.standing(), account.login(), o.why())
 	}
-	if err := table.Flush(); err != nil && w.err == nil {
-		w.err = err
-	}
+	table.print()
 	w.line("%s", summary(t, list))
 }
 

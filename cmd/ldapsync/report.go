@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 	"unicode"
 )
@@ -65,6 +66,34 @@ func (l *lines) line(format string, args ...any) {
 func (l *lines) row(always bool, label string, users, groups int) {
 	if always || users != 0 || groups != 0 {
 		l.line("  %-14s %8d %8d", label, users, groups)
+	}
+}
+
+// columns are lines whose cells stand below each other.
+type columns struct {
+	lines *lines
+	text  strings.Builder
+	table *tabwriter.Writer
+}
+
+func newColumns(l *lines) *columns {
+	c := &columns{lines: l}
+	c.table = tabwriter.NewWriter(&c.text, 0, 0, 2, ' ', 0)
+	return c
+}
+
+func (c *columns) row(cells ...string) {
+	for i := range cells {
+		cells[i] = printable(cells[i])
+	}
+	fmt.Fprintln(c.table, strings.Join(cells, "\t"))
+}
+
+// print prints them, without space at the ends of lines.
+func (c *columns) print() {
+	_ = c.table.Flush() // into memory
+	for line := range strings.Lines(c.text.String()) {
+		c.lines.line("%s", strings.TrimRight(line, " \n"))
 	}
 }
 

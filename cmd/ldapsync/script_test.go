@@ -82,6 +82,10 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	ldap add|modify FILE           changes its entries by an LDIF
 //	ldap delete DN                 deletes one
 //	ldap rename DN RDN             renames one
+//	hire NAME FROM TO [A=V...]     adds people, such as ada1 to ada9, with mail NAME@example.org and these attributes; NAME is each one's
+//	leave NAME FROM TO             deletes them
+//	alter NAME FROM TO A=[V]...    replaces attributes of theirs, or takes them away
+//	team make GROUP NAME FROM TO   adds a group of them; team change gives it other members
 //	ldap stop|start                stops the server, starts it again
 //	database [empty|custom]        makes a database with Django's tables (none, those of a model of its own) and points DATABASE_URL at it
 //	rows QUERY FILE                compares the answer with a file: columns by |, rows by line
@@ -94,6 +98,7 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	waits user NAME FIELD=VALUE... waits until it is so
 //	nats                           starts a NATS server and points NATS_URL at it
 //	stream FILE                    writes what the NATS server holds to a file: headers and data
+//	hash VARIABLE [TEXT]           keeps the hash of the hold that the last program named (in a line with the text)
 //	mark                           remembers the database's state
 //	unwritten [REGEXP]             nothing was written to the database (to tables that match) since mark
 //	django create NAME F=V...      Django makes a user, password "by hand"
@@ -114,6 +119,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"user": cmdUser, "nobody": cmdNobody, "superuser": cmdSuperuser, "password": cmdPassword, "admin": cmdAdmin,
 		"waits": cmdWaits, "nats": cmdNATS, "mark": cmdMark, "unwritten": cmdUnwritten,
 		"django": cmdDjango, "session": cmdSession, "group": cmdGroup, "id": cmdID, "stream": cmdStream,
+		"hire": cmdHire, "leave": cmdLeave, "alter": cmdAlter, "team": cmdTeam, "hash": cmdHash,
 	}
 }
 
