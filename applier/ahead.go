@@ -74,6 +74,7 @@ func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bo
 		if !c.ended && !c.idle && !b.full(a.cfg.BatchEntries) {
 			continue
 		}
+		a.mapAll(b.runs)
 		c.runs = b.runs
 		b = batches{}
 		if !hand(c) {
@@ -81,4 +82,19 @@ func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bo
 		}
 	}
 	return nil
+}
+
+// mapAll maps what will most likely be applied.
+func (a *Applier) mapAll(runs []batch) {
+	for _, run := range runs {
+		m := a.cfg.mapping(run.kind)
+		if m == nil {
+			continue
+		}
+		for i := range run.items {
+			if it := &run.items[i]; !it.absent() {
+				it.values(m)
+			}
+		}
+	}
 }

@@ -32,7 +32,7 @@ type facts struct {
 	groups      map[string]Link     // present links of the groups that the users name, whose rows are there
 	memberships map[string][]string // by the user's primary key: groups that the source manages
 	superusers  []string            // who are active; filled only where one may be lost
-	values      map[string]mapped   // by id
+	values      map[string]*mapped  // by id
 }
 
 // mapped is what the mapping made of an entry.
@@ -42,12 +42,25 @@ type mapped struct {
 	err    error
 }
 
+// values maps the item, unless that is done.
+func (it *item) values(m *Mapping) *mapped {
+	if it.mapped == nil {
+		var to mapped
+		if to.values, to.err = m.Values(it.entry); to.err == nil {
+			name, _ := to.values[0].(string)
+			to.name = Fold(name)
+		}
+		it.mapped = &to
+	}
+	return it.mapped
+}
+
 // gather asks for all that a plan of these items must know. It adds to the items those parked entries that may get their names from
 // what the batch does, if pull is set.
 func gather(ctx context.Context, r Reader, s settings, items []item, pull bool) ([]item, *facts, error) {
 	f := &facts{
 		links: map[string]Link{}, letters: map[string]Letter{}, rows: map[string]Row{}, named: map[string][]Row{},
-		owners: map[string][]Link{}, groups: map[string]Link{}, memberships: map[string][]string{}, values: map[string]mapped{},
+		owners: map[string][]Link{}, groups: map[string]Link{}, memberships: map[string][]string{},
 	}
 	fresh := items
 	for len(fresh) > 0 {
@@ -63,7 +76,7 @@ func gather(ctx context.Context, r Reader, s settings, items []item, pull bool) 
 		}
 		items, fresh = append(slices.Clip(items), parked...), parked
 	}
-	var active []item
+	active := make([]item, 0, len(items))
 	for _, it := range items {
 		if !f.settled(s, it) && !it.absent() {
 			active = append(active, it)
@@ -105,6 +118,9 @@ func (f *facts) readLinks(ctx context.Context, r Reader, s settings, items []ite
 	links, err := r.Links(ctx, s.source, s.kind, ids)
 	if err != nil {
 		return err
+	}
+	if len(f.links) == 0 {
+		f.links = make(map[string]Link, len(links))
 	}
 	for _, l := range links {
 		f.links[l.ID] = l
@@ -150,14 +166,10 @@ func (f *facts) waiting(ctx context.Context, r Reader, s settings, items []item)
 
 // readRows maps the items, and reads the rows they have and the rows whose names they want.
 func (f *facts) readRows(ctx context.Context, r Reader, s settings, items []item) error {
-	var pks, names []string
+	f.values = make(map[string]*mapped, len(items))
+	var pks []string
 	for _, it := range items {
-		var m mapped
-		if m.values, m.err = s.mapping.Values(it.entry); m.err == nil {
-			name, _ := m.values[0].(string)
-			m.name = Fold(name)
-		}
-		f.values[it.id] = m
+		f.values[it.id] = it.values(s.mapping)
 		l, linked := f.links[it.id]
 		if linked && l.PK != "" {
 			pks = append(pks, l.PK)
@@ -170,6 +182,7 @@ func (f *facts) readRows(ctx context.Context, r Reader, s settings, items []item
 	for _, row := range rows {
 		f.rows[row.PK] = row
 	}
+	names := make([]string, 0, len(items))
 	for _, it := range items {
 		m := f.values[it.id]
 		if m.err != nil {

@@ -18,6 +18,8 @@ type item struct {
 	reason  string
 	letter  bool   // it comes from a letter
 	known   string // DN of a removed entry that isn't known, as its link has it
+
+	mapped *mapped // nil: not yet
 }
 
 // absent tells that the item says nothing about the row, only that the entry isn't there.

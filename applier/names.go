@@ -39,7 +39,7 @@ func assign(s settings, f *facts, items []item, gone map[string]bool) map[string
 }
 
 // own returns what an item was mapped to and the row that its link owns, if that is there.
-func (f *facts) own(it item) (mapped, Row, bool) {
+func (f *facts) own(it item) (*mapped, Row, bool) {
 	m := f.values[it.id]
 	l, ok := f.links[it.id]
 	if !ok || l.PK == "" {
@@ -50,9 +50,9 @@ func (f *facts) own(it item) (mapped, Row, bool) {
 }
 
 func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]bool) (seats map[string]seat, stuck []string) {
-	seats = map[string]seat{}
-	claims := map[string]item{} // by folded name
-	for _, it := range items {
+	seats = make(map[string]seat, len(items))
+	claims := make(map[string]*item, len(items)) // by folded name
+	for i, it := range items {
 		m, row, has := f.own(it)
 		if m.err != nil || s.refused != "" {
 			seats[it.id] = seat{action: Skip, reason: s.refused}
@@ -71,7 +71,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 			stuck = append(stuck, row.PK)
 		}
 		if st.action != Park && st.action != Skip {
-			claims[m.name] = it
+			claims[m.name] = &items[i]
 		}
 		seats[it.id] = st
 	}
@@ -79,7 +79,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 }
 
 // rename seats an entry that has a row.
-func rename(f *facts, row Row, m mapped, leaving map[string]bool, claims map[string]item) seat {
+func rename(f *facts, row Row, m *mapped, leaving map[string]bool, claims map[string]*item) seat {
 	want := m.values[0].(string)
 	st := seat{action: Update, pk: row.PK}
 	if row.Name == want {
@@ -99,7 +99,7 @@ func rename(f *facts, row Row, m mapped, leaving map[string]bool, claims map[str
 }
 
 // enter seats an entry that has no row: a new one, or one that is there under its name.
-func enter(s settings, f *facts, m mapped, leaving, gone map[string]bool, claims map[string]item) seat {
+func enter(s settings, f *facts, m *mapped, leaving, gone map[string]bool, claims map[string]*item) seat {
 	want := m.values[0].(string)
 	if other, taken := claims[m.name]; taken {
 		return seat{action: Park, reason: fmt.Sprintf("%q is taken by %s", want, other.dn())}

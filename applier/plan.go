@@ -10,7 +10,7 @@ import (
 // plan tells what is to be done for the items, in their order. It asks nobody and writes nothing.
 func plan(s settings, f *facts, items []item) ([]Change, error) {
 	p := planner{settings: s, facts: f, gone: map[string]bool{}, taken: map[string]bool{}}
-	var active []item
+	active := make([]item, 0, len(items))
 	for _, it := range items {
 		switch {
 		case f.settled(s, it):
@@ -226,21 +226,26 @@ func (p planner) groupsOf(c *Change, u *proto.User) {
 	if c.KeepGroups = u == nil || !p.settings.memberships || u.GetGroupsUnknown(); c.KeepGroups {
 		return
 	}
-	wanted := map[string]bool{}
+	var wanted []string
 	for _, id := range u.GetGroupIds() {
 		if l, ok := p.groups[id]; ok {
-			wanted[l.PK] = true
+			wanted = append(wanted, l.PK)
 		} else {
 			c.Pending = append(c.Pending, id)
 		}
 	}
+	slices.Sort(wanted)
+	c.Join = slices.Compact(wanted)
+	if c.PK == "" {
+		return
+	}
 	for _, pk := range p.facts.memberships[c.PK] {
-		if c.PK != "" && !wanted[pk] {
+		if i, found := slices.BinarySearch(c.Join, pk); found {
+			c.Join = slices.Delete(c.Join, i, i+1)
+		} else {
 			c.Leave = append(c.Leave, pk)
 		}
-		delete(wanted, pk)
 	}
-	c.Join = keys(wanted)
 }
 
 // keepLastSuperuser takes back what would leave nobody active who is a superuser.

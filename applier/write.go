@@ -96,27 +96,36 @@ func (a *Applier) planAndWrite(ctx context.Context, tx Tx, s settings, items []i
 
 // carryOut writes those changes that write something.
 func (a *Applier) carryOut(ctx context.Context, tx Tx, kind proto.Kind, changes []Change) error {
-	writes := make([]Change, 0, len(changes))
-	at := make([]int, 0, len(changes))
-	for i, c := range changes {
+	var at []int // of those
+	for i := range changes {
+		c := &changes[i]
 		if c.Letter != nil {
 			c.Letter.Since = a.cfg.Now()
 		}
 		if c.writes() {
-			writes, at = append(writes, c), append(at, i)
+			at = append(at, i)
 		}
 	}
-	if len(writes) == 0 {
+	if len(at) == 0 {
 		return nil
 	}
+	writes := changes
+	if len(at) < len(changes) {
+		writes = make([]Change, len(at))
+		for i, n := range at {
+			writes[i] = changes[n]
+		}
+	}
 	err := tx.Savepoint(ctx, func() error { return tx.Write(ctx, kind, writes) })
-	for i, c := range writes { // with the primary keys of new rows
-		changes[at[i]] = c
+	if len(at) < len(changes) {
+		for i, n := range at { // with the primary keys of new rows
+			changes[n] = writes[i]
+		}
 	}
 	return err
 }
 
 // writes tells whether a change writes anything at all.
-func (c Change) writes() bool {
+func (c *Change) writes() bool {
 	return c.Link != nil || c.Letter != nil || c.DropLetter || len(c.Set) > 0 || len(c.Join) > 0 || len(c.Leave) > 0
 }
