@@ -163,6 +163,9 @@ func TestVerdictSurvivesAnAbortedPass(t *testing.T) {
 	if _, err := extractor.New(e.cfg, e.directory, log).Pass(t.Context(), extractor.Options{Verdicts: verdicts}); err == nil {
 		t.Fatal("passed")
 	}
+	if _, err := e.log.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if gone := len(e.published(s.Last)); gone < 5 {
 		t.Fatalf("published %d", gone)
 	}
