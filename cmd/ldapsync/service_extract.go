@@ -9,7 +9,6 @@ import (
 
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
-	"ldapsync/extractor/ldap"
 	"ldapsync/internal/bus"
 	"ldapsync/internal/fault"
 	"ldapsync/proto"
@@ -19,7 +18,7 @@ import (
 type extracting struct {
 	*service
 	source *config.Source
-	dir    *ldap.Directory
+	dir    extractor.Directory
 	ex     *extractor.Extractor
 	log    *bus.Log
 	passes int // that succeeded

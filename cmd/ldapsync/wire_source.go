@@ -18,16 +18,19 @@ import (
 )
 
 // directory makes the directory of a source. retryFor 0 never gives up.
-func directory(cfg *config.Config, s *config.Source, retryFor time.Duration, logger *slog.Logger) (*ldap.Directory, error) {
+func directory(cfg *config.Config, s *config.Source, retryFor time.Duration, logger *slog.Logger) (extractor.Directory, error) {
 	if s.Users.Filter != "" && len(usernames(cfg, s.Name)) == 0 {
 		return nil, fault.New(fault.Usage, "map one under targets: users.attributes, such as {uid: username} (LDAP_SYNC_USER_ATTRIBUTES)",
 			"source %s: no target says which attribute is the username", s.Name)
+	}
+	warn(s, logger)
+	if s.File() {
+		return file(cfg, s, logger)
 	}
 	tlsConfig, err := directoryTLS(s)
 	if err != nil {
 		return nil, err
 	}
-	warn(s, logger)
 	c := ldap.DefaultConfig()
 	c.URIs, c.StartTLS, c.TLS = s.URIs, s.StartTLS, tlsConfig
 	if c.BindDN = s.Bind.DN; c.BindDN != "" && s.Bind.SASL == "" {

@@ -27,7 +27,7 @@ type NATS struct {
 // Source is one view of a directory.
 type Source struct {
 	Name string `yaml:"-"`
-	// URIs of the servers: ldap, ldaps or ldapi; the first that answers serves a whole pass.
+	// URIs of the servers: ldap, ldaps or ldapi; the first that answers serves a whole pass. Or one LDIF file: ldif:///path.
 	URIs []string `yaml:"uri"`
 	// StartTLS encrypts ldap:// before the bind; a server that refuses is an error. Default: false.
 	StartTLS bool `yaml:"starttls,omitempty"`

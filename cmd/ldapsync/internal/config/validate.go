@@ -42,9 +42,15 @@ func (c *Config) validateSource(s *Source) error {
 	if len(s.URIs) == 0 {
 		return c.refuse(path+".uri", "such as ldaps://dc1.example.com (LDAP_SYNC_URI)", "no server is named")
 	}
-	for _, uri := range s.URIs {
-		if err := c.validateURI(path+".uri", uri, s.StartTLS); err != nil {
+	if s.File() {
+		if err := c.validateFile(path, s); err != nil {
 			return err
+		}
+	} else {
+		for _, uri := range s.URIs {
+			if err := c.validateURI(path+".uri", uri, s.StartTLS); err != nil {
+				return err
+			}
 		}
 	}
 	if len(s.Bases) == 0 {
@@ -105,7 +111,7 @@ func filterError(err error) string {
 }
 
 func (c *Config) validateURI(path, uri string, startTLS bool) error {
-	const hint = "ldap://host:389, ldaps://host:636 or ldapi://%2Fvar%2Frun%2Fslapd%2Fldapi"
+	const hint = "ldap://host:389, ldaps://host:636, ldapi://%2Fvar%2Frun%2Fslapd%2Fldapi or ldif:///var/lib/dump.ldif"
 	if len(uri) > 8 && strings.EqualFold(uri[:8], "ldapi://") {
 		return c.validateSocket(path, uri, startTLS)
 	}
@@ -125,7 +131,7 @@ func (c *Config) validateURI(path, uri string, startTLS bool) error {
 			return c.refuse(path, "write the base under base: and the filter under users.filter", "%q says more than a server", uri)
 		}
 	default:
-		return c.refuse(path, hint, "%q is neither ldap, ldaps nor ldapi", uri)
+		return c.refuse(path, hint, "%q is neither ldap, ldaps, ldapi nor ldif", uri)
 	}
 	if startTLS && u.Scheme != "ldap" {
 		return c.refuse(strings.TrimSuffix(path, ".uri")+".starttls", "leave starttls out, or write ldap://", "%s doesn't go with StartTLS", uri)
