@@ -3,6 +3,7 @@ package postgres
 import (
 	"testing"
 
+	"ldapsync/internal/django"
 	"ldapsync/internal/django/storetest"
 	"ldapsync/internal/testenv"
 )
@@ -12,12 +13,8 @@ func TestStore(t *testing.T) {
 		dsn := testenv.Postgres(t)
 		testenv.DjangoTables(t, dsn)
 		return storetest.Env{
-			Open: func(t *testing.T) storetest.Store {
-				s, err := Open(t.Context(), Config{DSN: dsn, Settings: storetest.Settings()})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return s
+			Open: func(t *testing.T, settings django.Settings) (storetest.Store, error) {
+				return Open(t.Context(), Config{DSN: dsn, Settings: settings})
 			},
 			DB: testenv.DB(t, dsn),
 		}

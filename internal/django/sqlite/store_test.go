@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"testing"
 
+	"ldapsync/internal/django"
 	"ldapsync/internal/django/sqlite"
 	"ldapsync/internal/django/storetest"
 	"ldapsync/internal/testenv"
@@ -24,13 +25,8 @@ func TestStore(t *testing.T) {
 		path := fresh(t)
 		return storetest.Env{
 			DB: testenv.DB(t, path),
-			Open: func(t *testing.T) storetest.Store {
-				t.Helper()
-				s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Settings: storetest.Settings()})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return s
+			Open: func(t *testing.T, settings django.Settings) (storetest.Store, error) {
+				return sqlite.Open(t.Context(), sqlite.Config{Path: path, Settings: settings})
 			},
 		}
 	})

@@ -47,8 +47,8 @@ type DB interface {
 
 // Env is a fresh database with the tables of Django's auth and admin, and none of ldapsync's.
 type Env struct {
-	// Open opens the database with Settings, as another process would. The test closes it.
-	Open func(*testing.T) Store
+	// Open opens the database, as another process would. The test closes it.
+	Open func(*testing.T, django.Settings) (Store, error)
 	DB   DB
 }
 
@@ -67,7 +67,7 @@ const source = "corp"
 func Run(t *testing.T, env func(*testing.T) Env) {
 	for _, group := range []map[string]func(*suite){
 		schemaCases, checkpointCases, linkCases, rowCases, renameCases, nameCases, memberCases, letterCases, refusalCases,
-		dueCases, deactivateCases, deleteCases,
+		dueCases, deactivateCases, deleteCases, missingCases, restoreCases, laterCases, referenceCases, peopleCases, heldCases,
 	} {
 		for _, name := range slices.Sorted(maps.Keys(group)) {
 			try := group[name]
@@ -100,7 +100,15 @@ type suite struct {
 // open opens the database once more; the test's end closes it.
 func (s *suite) open() Store {
 	s.Helper()
-	store := s.Open(s.T)
+	return s.openWith(Settings())
+}
+
+func (s *suite) openWith(settings django.Settings) Store {
+	s.Helper()
+	store, err := s.Open(s.T, settings)
+	if err != nil {
+		s.Fatal(err)
+	}
 	s.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			s.Errorf("close: %v", err)
