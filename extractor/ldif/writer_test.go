@@ -79,7 +79,9 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left")
 
 func TestWriterKeepsItsError(t *testing.T) {
 	w := ldif.NewWriter(broken{})
-	if w.Entry("dc=example", nil) == nil || w.Entry("dc=example", nil) == nil || w.Close() == nil {
-		t.Error("a failed write was forgotten")
+	for _, err := range []error{w.Entry("dc=example", nil), w.Entry("dc=example", nil), w.Close()} {
+		if err == nil {
+			t.Error("a failed write was forgotten")
+		}
 	}
 }
