@@ -289,3 +289,62 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		t.Error("Known")
 	}
 }
+
+func TestACallbackAsksForWhomItActsOn(t *testing.T) {
+	a := newAccounts(t)
+	a.left(1)
+	cfg := config(callbacks.Deactivate, callbacks.Delete)
+	cfg.Missing, cfg.DeleteAfter, cfg.Batch = callbacks.Deactivate, 720*time.Hour, 7
+	look(t, a, cfg)
+	want := map[string]callbacks.DueQuery{
+		callbacks.Deactivate: {Callback: callbacks.Deactivate, Missing: true, Now: noon, Limit: 7},
+		callbacks.Delete:     {Callback: callbacks.Delete, After: 720 * time.Hour, Now: noon, Limit: 7},
+	}
+	seen := map[string]bool{}
+	for _, q := range a.asks {
+		q.Behind, seen[q.Callback] = callbacks.Key{}, true
+		if q != want[q.Callback] {
+			t.Errorf("%+v, want %+v", q, want[q.Callback])
+		}
+	}
+	if len(seen) != 2 || a.deletesAfter != cfg.DeleteAfter {
+		t.Errorf("asked for %v; deletes after %s", seen, a.deletesAfter)
+	}
+	if q := config().Query(callbacks.Deactivate, noon); q.Missing || q.Limit != callbacks.MaxBatch {
+		t.Errorf("by default: %+v", q)
+	}
+}
+
+func TestSettingsOfRemovalThatDoNotFitAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  callbacks.Config
+		want string
+	}{
+		"unknown":          {callbacks.Config{Missing: "remove"}, "removal.missing"},
+		"missing, nothing": {callbacks.Config{Missing: callbacks.Deactivate, Callbacks: []string{callbacks.Delete}}, "removal.missing"},
+		"delete, never":    {callbacks.Config{DeleteAfter: time.Hour, Callbacks: []string{callbacks.Delete}}, "removal.delete.after"},
+		"negative":         {callbacks.Config{DeleteAfter: -time.Hour}, "delay of delete"},
+	} {
+		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	fine := callbacks.Config{Missing: callbacks.Keep, DeleteAfter: time.Hour, Callbacks: []string{callbacks.Delete, callbacks.Deactivate}}
+	if err := fine.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhoCanBeRestored(t *testing.T) {
+	seen := map[string]bool{}
+	for _, by := range []string{"", "other", "restored"} {
+		why := callbacks.CantRestore(by)
+		if why == "" || seen[why] {
+			t.Errorf("%q: %q", by, why)
+		}
+		seen[why] = true
+	}
+	if why := callbacks.CantRestore("sync"); why != "" {
+		t.Error(why)
+	}
+}
