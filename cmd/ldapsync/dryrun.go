@@ -28,7 +28,7 @@ func (a *app) dryRun(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
-	p := &planner{runner: r, plan: plan{Changes: []planned{}, Totals: map[string]int{}}}
+	p := &planner{runner: r, plan: plan{Changes: []planned{}, Held: holds{}, Totals: map[string]int{}}}
 	for _, s := range r.sources {
 		if err := p.source(ctx, s); err != nil {
 			return err
@@ -129,6 +129,9 @@ func (p *planner) preview(ctx context.Context, t *config.Target, s *config.Sourc
 		p.plan.add(d.describe(ctx, kind, change))
 	})
 	p.result.applied(t.Name, s.Name, sum)
+	for _, row := range sum.Held {
+		p.plan.Held = append(p.plan.Held, newRowView(t.Name, row))
+	}
 	return err
 }
 

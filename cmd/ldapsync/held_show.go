@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ldapsync/applier"
 	"ldapsync/internal/django"
 	"ldapsync/proto"
 )
@@ -96,10 +97,13 @@ func newShownAccount(target string, a django.Account, groups []string) shownAcco
 // resolve fills in whom a hold is about.
 func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error {
 	var err error
-	if f.row != nil {
-		err = h.resolveRow(ctx, f, s)
-	} else {
+	switch {
+	case f.row == nil:
 		err = h.resolveEntries(ctx, f, s)
+	case f.row.Change == applier.ChangeSweep:
+		err = h.resolveLinks(ctx, f, s)
+	default:
+		err = h.resolveRows(ctx, f, s)
 	}
 	slices.SortStableFunc(s.Entries, func(a, b shownEntry) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Name, b.Name), cmp.Compare(a.DN, b.DN))
@@ -107,12 +111,18 @@ func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error 
 	return err
 }
 
-// resolveRow finds the accounts that a target holds: those without a link whose keys it names.
-func (h *holder) resolveRow(ctx context.Context, f *foundHold, s *shownHold) error {
+// keysOf are the keys of what a target holds.
+func keysOf(row *applier.Held) map[[16]byte]bool {
 	held := map[[16]byte]bool{}
-	for keys := f.row.Entries; len(keys) >= 16; keys = keys[16:] {
+	for keys := row.Entries; len(keys) >= 16; keys = keys[16:] {
 		held[[16]byte(keys)] = true
 	}
+	return held
+}
+
+// resolveRows finds the accounts that a target holds: those without a link whose keys it names.
+func (h *holder) resolveRows(ctx context.Context, f *foundHold, s *shownHold) error {
+	held := keysOf(f.row)
 	for o, err := range h.stores[f.Target].Orphans(ctx) {
 		if err != nil {
 			return err
@@ -124,39 +134,81 @@ func (h *holder) resolveRow(ctx context.Context, f *foundHold, s *shownHold) err
 	return nil
 }
 
+// resolveLinks finds the accounts and groups that a target holds by the ids of their links.
+func (h *holder) resolveLinks(ctx context.Context, f *foundHold, s *shownHold) error {
+	held, st := keysOf(f.row), h.stores[f.Target]
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		var ids []string
+		first := len(s.Entries)
+		err := st.View(ctx, func(r applier.Reader) error {
+			for after := ""; ; {
+				links, err := r.LinksAfter(ctx, f.Source, kind, after, pageOfIDs)
+				if err != nil {
+					return err
+				}
+				for _, l := range links {
+					if after = l.ID; held[proto.EntryKey(l.ID)] {
+						ids = append(ids, l.ID)
+						s.Entries = append(s.Entries, shownEntry{ID: l.ID, DN: l.DN, Name: l.ID, Accounts: []shownAccount{}})
+					}
+				}
+				if len(links) < pageOfIDs {
+					return nil
+				}
+			}
+		})
+		if err == nil {
+			err = addProfiles(ctx, st, f.Target, f.Source, kind, ids, s.Entries[first:])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pageOfIDs is how many ids a database is asked for at a time.
+const pageOfIDs = 1000
+
+// addProfiles adds to each of entries, whose ids are these, the account that it has in a target.
+func addProfiles(ctx context.Context, st store, target, source string, kind proto.Kind, ids []string, entries []shownEntry) error {
+	place := make(map[string]int, len(ids))
+	for i, id := range ids {
+		place[id] = i
+	}
+	for chunk := range slices.Chunk(ids, pageOfIDs) {
+		profiles, err := st.Profiles(ctx, source, kind, chunk)
+		if err != nil {
+			return err
+		}
+		for _, p := range profiles {
+			e := &entries[place[p.ID]]
+			if e.Accounts = append(e.Accounts, newShownAccount(target, p.Account, p.Groups)); len(e.Accounts) == 1 {
+				e.Name = p.Username
+			}
+		}
+	}
+	return nil
+}
+
 // resolveEntries finds the entries that a source holds, and their accounts in its targets.
 func (h *holder) resolveEntries(ctx context.Context, f *foundHold, s *shownHold) error {
-	place := map[string]int{} // by id
 	var ids []string
 	for e, err := range f.state.Entries(ctx, f.Hash) {
 		if err != nil {
 			return err
 		}
 		entry := h.entry(f.Source, e.User, e.Group)
-		place[entry.ID] = len(s.Entries)
 		ids = append(ids, entry.ID)
 		s.Entries = append(s.Entries, entry)
 	}
-	const page = 1000
 	for _, t := range h.cfg.TargetsOf(f.Source) {
 		st := h.stores[t.Name]
 		if st == nil {
 			continue // not asked for, or it doesn't answer
 		}
-		for chunk := range slices.Chunk(ids, page) {
-			profiles, err := st.Profiles(ctx, f.Source, f.Kind, chunk)
-			if err != nil {
-				return err
-			}
-			for _, p := range profiles {
-				e := &s.Entries[place[p.ID]]
-				e.Accounts = append(e.Accounts, newShownAccount(t.Name, p.Account, p.Groups))
-			}
-		}
-	}
-	for i, e := range s.Entries {
-		if len(e.Accounts) > 0 {
-			s.Entries[i].Name = e.Accounts[0].Name
+		if err := addProfiles(ctx, st, t.Name, f.Source, f.Kind, ids, s.Entries); err != nil {
+			return err
 		}
 	}
 	return nil

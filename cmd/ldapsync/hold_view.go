@@ -71,6 +71,8 @@ func (h holdView) what() string {
 		return n("user", "users") + " would lose all values of " + printable(h.label())
 	case applier.ChangeOrphans:
 		return n("account", "accounts") + " would count as removed: no entry of the directory stands behind them"
+	case applier.ChangeSweep:
+		return plural(h.Count, "account or group", "accounts and groups") + " would count as removed: the snapshot that was caught up with doesn't have them"
 	}
 	return n("account", "accounts") + ": " + h.Change // of a later version
 }

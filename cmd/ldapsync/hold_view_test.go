@@ -26,6 +26,7 @@ func TestWhatIsHeld(t *testing.T) {
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeActive, Count: 6, Of: 20}, "6 of 20 active users would be deactivated by the active flag"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeAttribute, Count: 6, Of: 20, Key: "mail", Name: "mail\x1b[1m"}, "6 of 20 users would lose all values of mail�[1m"},
 		{extractor.Hold{Kind: proto.KindUser, Change: applier.ChangeOrphans, Count: 6, Of: 20}, "6 of 20 accounts would count as removed: no entry of the directory stands behind them"},
+		{extractor.Hold{Kind: proto.KindUser, Change: applier.ChangeSweep, Count: 6, Of: 20}, "6 accounts and groups would count as removed: the snapshot that was caught up with doesn't have them"},
 		{extractor.Hold{Kind: proto.KindUser, Change: "shoe size", Count: 6, Of: 20}, "6 of 20 accounts: shoe size"},
 	} {
 		if got := newHoldView("corp", c.hold).what(); got != c.want {

@@ -17,6 +17,7 @@ type plan struct {
 	Changes []planned       `json:"changes"`
 	Totals  map[string]int  `json:"totals"` // by action
 	Sources []*sourceResult `json:"sources"`
+	Held    holds           `json:"held"` // by the targets: accounts that no entry stands behind
 	Note    string          `json:"note"`
 
 	last map[[3]string]int // target, kind and id → the place in Changes
@@ -116,6 +117,9 @@ func (p *planner) print(o runOptions) error {
 	if len(p.plan.Changes) > 0 {
 		return exit(codeDifference)
 	}
+	if len(p.plan.Held.open()) > 0 {
+		return exit(codeLeftovers)
+	}
 	return p.result.exit(false) // something may be held
 }
 
@@ -132,13 +136,18 @@ func (p *planner) printLines(o runOptions) error {
 		w.entries("skipped", s.Skipped, int(s.Users.Skipped+s.Groups.Skipped), "--json lists the first 100")
 		s.Held.print(w, "held")
 	}
+	p.plan.Held.print(w, "held")
 	if len(p.plan.Changes) == 0 {
 		w.line("nothing to do")
 		return w.err
 	}
 	var totals []string
-	for _, action := range []applier.Action{applier.Create, applier.Adopt, applier.Relink, applier.Update, applier.Remove, "deactivate", "delete", applier.Skip, applier.Park} {
-		if n := p.plan.Totals[string(action)]; n > 0 {
+	for _, action := range []applier.Action{applier.Create, applier.Adopt, applier.Relink, applier.Update, applier.Miss, applier.Remove, "deactivate", "delete", applier.Skip, applier.Park} {
+		switch n := p.plan.Totals[string(action)]; {
+		case n == 0:
+		case action == applier.Miss:
+			totals = append(totals, fmt.Sprintf("%d missing", n))
+		default:
 			totals = append(totals, fmt.Sprintf("%d to %s", n, action))
 		}
 	}
@@ -219,7 +228,7 @@ func (d *describer) describe(ctx context.Context, kind proto.Kind, c applier.Cha
 			d.groups[c.Link.PK] = c.Name
 		}
 	}
-	if c.Action == applier.Remove {
+	if c.Action == applier.Remove || c.Action == applier.Miss {
 		p.Then = d.then(kind, c)
 	}
 	columns := mapping.Columns()
@@ -239,6 +248,10 @@ func (d *describer) then(kind proto.Kind, c applier.Change) []string {
 		return []string{config.Delete}
 	case kind == proto.KindGroup:
 		return nil
+	case c.Action == applier.Miss && d.target.Removal.Missing != config.MissingDeactivate:
+		return []string{"stays as it is for " + duration(d.target.Removal.Grace)}
+	case c.Action == applier.Miss:
+		return []string{config.Deactivate}
 	case len(callbacks) == 0:
 		return []string{"no callback"}
 	default:

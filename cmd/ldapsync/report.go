@@ -131,6 +131,7 @@ func (t *targetResult) print(w *lines) {
 	w.row(false, "relinked", u.Relinked, g.Relinked)
 	w.row(true, "updated", u.Updated, g.Updated)
 	w.row(true, "unchanged", u.Unchanged, g.Unchanged)
+	w.row(false, "missing", u.Missing, 0)
 	w.row(true, "removed", u.Removed, g.Removed)
 	w.row(false, "deactivated", u.Deactivated+t.Callbacks.Deactivated, 0)
 	w.row(false, "deleted", t.Callbacks.Deleted, 0)
@@ -147,6 +148,7 @@ func (t *targetResult) print(w *lines) {
 	if t.unhandled() {
 		w.line("  removed, no callback: nothing was done to their accounts (removal.callbacks: [deactivate])")
 	}
+	t.Held.print(w, "held")
 	w.names("adopted", t.Adopted)
 	for _, note := range t.Notes {
 		w.line("  note: %s", printable(note))

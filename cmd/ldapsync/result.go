@@ -69,6 +69,7 @@ type targetResult struct {
 	Skipped   []entry        `json:"skipped"`  // dead letters, all there are now
 	Parked    []entry        `json:"parked"`   // entries whose name another row holds, likewise
 	Retrying  []entry        `json:"retrying"` // accounts that a callback failed for, likewise
+	Held      holds          `json:"held"`     // accounts that a target holds by itself, likewise
 	Notes     []string       `json:"notes"`
 
 	hasCallbacks bool
@@ -83,6 +84,7 @@ type targetCounts struct {
 	Renamed     int `json:"renamed"`
 	Activated   int `json:"activated"`
 	Deactivated int `json:"deactivated"` // by the active flag
+	Missing     int `json:"missing"`     // became missing: their grace has begun
 	Removed     int `json:"removed"`
 }
 
@@ -104,7 +106,7 @@ func (r *result) target(name string) *targetResult {
 			return t
 		}
 	}
-	t := &targetResult{Name: name, Adopted: []string{}, Skipped: []entry{}, Parked: []entry{}, Retrying: []entry{}, Notes: []string{}}
+	t := &targetResult{Name: name, Adopted: []string{}, Skipped: []entry{}, Parked: []entry{}, Retrying: []entry{}, Held: holds{}, Notes: []string{}}
 	r.Targets = append(r.Targets, t)
 	return t
 }
@@ -180,6 +182,7 @@ func (n *targetCounts) add(c applier.Counts) {
 	n.Renamed += c.Renamed
 	n.Activated += c.Activated
 	n.Deactivated += c.Deactivated
+	n.Missing += c.Missing
 	n.Removed += c.Removed
 }
 
@@ -188,6 +191,16 @@ func (n *targetCounts) add(c applier.Counts) {
 func (n *targetCounts) unchanged(read sourceCounts, c applier.Counts) {
 	done := c.Created + c.Adopted + c.Relinked + c.Updated
 	n.Unchanged += max(0, int(read.Read)-int(read.Skipped)-done)
+}
+
+// holding notes what a target holds by itself.
+func (r *result) holding(target string, rows []applier.Held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.target(target)
+	for _, row := range rows {
+		t.Held = append(t.Held, newRowView(target, row))
+	}
 }
 
 // handled notes what the callbacks did.
@@ -251,7 +264,7 @@ func (r *result) exit(strict bool) error {
 		leftovers = leftovers || len(s.Held.open()) > 0
 	}
 	for _, t := range r.Targets {
-		leftovers = leftovers || len(t.Retrying) > 0
+		leftovers = leftovers || len(t.Retrying) > 0 || len(t.Held.open()) > 0
 	}
 	if leftovers {
 		return exit(codeLeftovers)

@@ -80,9 +80,14 @@ func mayDelete(ctx context.Context, t *config.Target, source string, log *bus.Lo
 		"target %s: nobody is deleted: source %s has no ids but usernames, and who is renamed looks like one who left", t.Name, source)
 }
 
-// leftovers reads what couldn't be applied and what a callback failed for, of this run and earlier ones.
+// leftovers reads what a target holds, what couldn't be applied and what a callback failed for, of this run and earlier ones.
 func (r *runner) leftovers(ctx context.Context) error {
 	for _, t := range r.targets {
+		rows, err := r.stores[t.Name].HeldRows(ctx)
+		if err != nil {
+			return err
+		}
+		r.result.holding(t.Name, rows)
 		for _, source := range t.Sources {
 			letters, err := r.stores[t.Name].Letters(ctx, django.LetterFilter{Source: source}, 0)
 			if err != nil {
