@@ -46,7 +46,7 @@ tables of a Django project. "ldapsync run" does all of it once; "ldapsync demo" 
 	flags.StringVar(&a.natsURL, "nats-url", "", "`URL` of the NATS server (default: $NATS_URL, else one inside the process)")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log what is done in detail")
 	flags.BoolVar(&a.logJSON, "log-json", false, "log as JSON, a line each")
-	root.AddCommand(a.snapshotsCommand())
+	root.AddCommand(a.snapshotsCommand(), a.explainCommand())
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.migrateCommand(), a.demoCommand(), a.deadLettersCommand(),
 		a.heldCommand(), a.restoreCommand(), a.orphansCommand(),
 		a.extractCommand(), a.applyCommand(), a.callbacksCommand(), a.serveCommand(), a.triggerCommand(), a.configCommand(), a.versionCommand())

@@ -111,6 +111,34 @@ func (h *History) Before(s *Snapshot) (Point, bool) {
 	return p, p.From >= h.first
 }
 
+// Now is the end of what there was when the history was opened: what an open or aborted snapshot published counts.
+func (h *History) Now() Point {
+	p := Point{From: 1, To: h.last}
+	if s := h.Latest(); s != nil {
+		p.From = s.FullSequence
+	}
+	return p
+}
+
+// Removed hands out who was removed, users, as last known, in order; who came back is among them.
+func (h *History) Removed(ctx context.Context) iter.Seq2[proto.StateEntry, error] {
+	return func(yield func(proto.StateEntry, error) bool) {
+		for e, err := range h.log.Since(ctx, time.Time{}, proto.TypeUserRemoved) {
+			var entry *proto.StateEntry
+			if err == nil {
+				entry, _, err = single(e)
+			}
+			if err != nil {
+				yield(proto.StateEntry{}, err)
+				return
+			}
+			if !yield(*entry, nil) {
+				return
+			}
+		}
+	}
+}
+
 // State returns what the directory looked like at a point.
 func (h *History) State(ctx context.Context, p Point) (*proto.State, error) {
 	r := uncut{h.log}

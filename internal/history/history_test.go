@@ -206,6 +206,27 @@ func told(t *testing.T, h *history.History, id string) (lines []string) {
 	return lines
 }
 
+func TestNowAndWhoWasRemoved(t *testing.T) {
+	s := life(t)
+	s.begin(false)
+	s.users(user("kim"))
+	h := s.open()
+	state, err := h.State(t.Context(), h.Now())
+	if err != nil || h.Now() != (history.Point{From: 12, To: 21}) || !state.Contains(proto.KindUser, "kim") || state.Contains(proto.KindUser, "bob") {
+		t.Errorf("now: %+v, %v", h.Now(), err)
+	}
+	var gone []string
+	for e, err := range h.Removed(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone = append(gone, fmt.Sprint(e.ID(), " ", e.Sequence, " ", e.Reason))
+	}
+	if !slices.Equal(gone, []string{"bob 18 not found"}) {
+		t.Errorf("removed: %q", gone)
+	}
+}
+
 // What a cut took away is an error, before, while, and whatever is asked for.
 func TestACutHistoryIsNeverASmallerState(t *testing.T) {
 	s := life(t)
