@@ -20,3 +20,16 @@ func TestStore(t *testing.T) {
 		}
 	})
 }
+
+func TestStoreOfACustomModel(t *testing.T) {
+	storetest.RunCustom(t, "uuid", func(t *testing.T) storetest.Env {
+		dsn := testenv.Postgres(t)
+		testenv.DjangoCustom(t, dsn)
+		return storetest.Env{
+			Open: func(t *testing.T, settings django.Settings) (storetest.Store, error) {
+				return Open(t.Context(), Config{DSN: dsn, Settings: settings})
+			},
+			DB: testenv.DB(t, dsn),
+		}
+	})
+}

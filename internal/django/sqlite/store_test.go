@@ -31,3 +31,17 @@ func TestStore(t *testing.T) {
 		}
 	})
 }
+
+func TestStoreOfACustomModel(t *testing.T) {
+	storetest.RunCustom(t, "char(32)", func(t *testing.T) storetest.Env {
+		dsn := testenv.SQLite(t)
+		testenv.DjangoCustom(t, dsn)
+		path, _ := testenv.SQLitePath(dsn)
+		return storetest.Env{
+			Open: func(t *testing.T, settings django.Settings) (storetest.Store, error) {
+				return sqlite.Open(t.Context(), sqlite.Config{Path: path, Settings: settings})
+			},
+			DB: testenv.DB(t, path),
+		}
+	})
+}

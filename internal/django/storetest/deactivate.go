@@ -11,8 +11,11 @@ import (
 	"ldapsync/proto"
 )
 
-// wantOutcomes calls Deactivate or Delete, and compares the outcomes, in order. It returns the reasons.
-func (s *suite) wantOutcomes(do func(context.Context, []callbacks.Account) ([]callbacks.Result, error), accounts []callbacks.Account,
+// acting is Deactivate, Delete or Restore.
+type acting = func(context.Context, []callbacks.Account) ([]callbacks.Result, error)
+
+// wantOutcomes calls one of them, and compares the outcomes, in order. It returns the reasons.
+func (s *suite) wantOutcomes(do acting, accounts []callbacks.Account,
 	want ...callbacks.Outcome) []string {
 	s.Helper()
 	results, err := do(s.Context(), accounts)

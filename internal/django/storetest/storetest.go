@@ -81,6 +81,7 @@ func Run(t *testing.T, env func(*testing.T) Env) {
 			})
 		}
 	}
+	runPoor(t, env)
 	for name, try := range bareCases {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, Env: env(t)}
