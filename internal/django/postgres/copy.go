@@ -36,11 +36,14 @@ type copying struct {
 	err  error
 }
 
-// Read hands out as many rows as fit, about.
+// copyBytes is how much is made ready at a time, about: what the driver sends as one message.
+const copyBytes = 60 << 10
+
+// Read hands out rows, and parts of them.
 func (c *copying) Read(p []byte) (int, error) {
 	if c.off == len(c.line.b) {
 		c.off, c.line.b = 0, c.line.b[:0]
-		for c.next < c.n && len(c.line.b) < len(p)/2 {
+		for c.next < c.n && len(c.line.b) < copyBytes {
 			if c.err = c.row(&c.line, c.next); c.err != nil {
 				return 0, c.err
 			}

@@ -140,7 +140,7 @@ func (t *tx) remember(kind proto.Kind, changes []*applier.Change) {
 		if c.Link != nil {
 			linked = c.Link.Name
 			m.add(aName, kind, linked)
-			if kind == proto.KindGroup {
+			if kind == proto.KindGroup && c.Link.Source == m.source {
 				m.groups[c.ID], t.unsure = *c.Link, true
 			}
 		}
