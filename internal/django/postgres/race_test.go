@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 
 	"ldapsync/applier"
@@ -91,4 +93,87 @@ func TestDeleteSeesEverySchema(t *testing.T) {
 		t.Errorf("%+v, %v", results, err)
 	}
 	e.wantText("ada", "SELECT username FROM auth_user")
+}
+
+// The applier has read that ada is gone and deactivated, and brings her back; meanwhile a person restores her.
+func TestReturningAndRestoringDoNotMiss(t *testing.T) {
+	e := site(t)
+	made := e.write(proto.KindUser, newUser("ada"))
+	accounts := e.leave(made...)
+	if _, err := e.store.Deactivate(t.Context(), accounts); err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	e.update(func(ctx context.Context, tx applier.Tx) error {
+		runs++
+		links, err := tx.Links(ctx, "corp", proto.KindUser, []string{"ada"})
+		if err != nil {
+			return err
+		}
+		if runs == 1 {
+			if results, err := e.store.Restore(ctx, accounts, "grace"); err != nil || results[0].Outcome != callbacks.Restored {
+				t.Errorf("%+v, %v", results, err)
+			}
+		} else if links[0].DeactivatedBy != "restored" {
+			t.Errorf("%+v", links[0])
+		}
+		l := links[0]
+		l.State, l.GoneSequence, l.DeactivatedBy = applier.Present, 0, ""
+		c := update(made[0])
+		c.Link = &l
+		return tx.Write(ctx, proto.KindUser, []applier.Change{c})
+	})
+	if runs != 2 {
+		t.Errorf("%d runs", runs)
+	}
+	e.wantText("true | present", "SELECT u.is_active, l.state FROM auth_user u JOIN ldapsync.link l ON l.pk = u.id::text")
+	if results, err := e.store.Restore(t.Context(), accounts, "grace"); err != nil || results[0].Outcome != callbacks.Returned {
+		t.Errorf("%+v, %v", results, err)
+	}
+}
+
+// However a person's restore and the callbacks' transactions meet, who was restored stays active, and nobody is deleted who is active.
+func TestRestoringBesideTheCallbacks(t *testing.T) {
+	e := site(t)
+	var names []applier.Change
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		names = append(names, newUser(name))
+	}
+	accounts := e.leave(e.write(proto.KindUser, names...)...)
+	if _, err := e.store.Deactivate(t.Context(), accounts); err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	restored := make([]callbacks.Outcome, len(accounts))
+	for i, a := range accounts {
+		one := []callbacks.Account{a}
+		work.Go(func() {
+			results, err := e.store.Restore(t.Context(), one, "grace")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			restored[i] = results[0].Outcome
+		})
+		work.Go(func() {
+			if _, err := e.store.Deactivate(t.Context(), one); err != nil {
+				t.Error(err)
+			}
+		})
+		work.Go(func() {
+			if _, err := e.store.Delete(t.Context(), one, 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	n := 0
+	for _, outcome := range restored {
+		if outcome == callbacks.Restored {
+			n++
+		} else if outcome != callbacks.Returned {
+			t.Errorf("%q", outcome)
+		}
+	}
+	e.wantText(fmt.Sprintf("%d | %d", n, n), "SELECT count(*), count(*) FILTER (WHERE is_active) FROM auth_user")
 }
