@@ -295,19 +295,8 @@ func TestHistoryOfAStream(t *testing.T) {
 	if err != nil || len(h.Snapshots) != 0 || h.Latest() != nil {
 		t.Fatalf("an empty stream: %+v, %v", h, err)
 	}
-	s := life(t)
-	log.Begin(0)
-	for i, e := range s.events {
-		e.ID, e.Sequence, e.Time = fmt.Sprintf("%s/1/x.%d", log.StreamID(), i), 0, time.Time{}
-		if _, err := log.Publish(t.Context(), e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := log.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if h, err = history.Open(t.Context(), log); err != nil || len(h.Snapshots) != 5 || h.Last() != 19 {
-		t.Fatalf("%+v, %v", h, err)
+	if h = onBus(t, life(t)); len(h.Snapshots) != 5 || h.Last() != 19 {
+		t.Fatalf("%+v", h)
 	}
 	d, err := h.Diff(t.Context(), h.Point(resolve(t, h, "1")), h.Point(resolve(t, h, "5")))
 	if err != nil {

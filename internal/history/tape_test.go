@@ -26,6 +26,7 @@ type tape struct {
 
 	snapshot, started, full uint64
 	isFull                  bool
+	plain                   bool // protobuf alone, else JSON in between
 }
 
 type fataler interface {
@@ -69,7 +70,7 @@ func (s *tape) Get(_ context.Context, sequence uint64) (proto.Event, error) {
 func (s *tape) append(kind proto.Type, m proto.Message) uint64 {
 	s.t.Helper()
 	contentType := proto.ContentTypeProtobuf
-	if len(s.events)%7 == 3 {
+	if !s.plain && len(s.events)%7 == 3 {
 		contentType = proto.ContentTypeJSON
 	}
 	data, err := proto.Marshal(contentType, m)
