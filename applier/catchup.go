@@ -42,8 +42,8 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	if cp == nil {
 		return b, nil
 	}
-	if snapshot, ok := pinned(cp.Mode); ok {
-		return b, fault.New(fault.Database, "ldapsync replay --release brings it to the present again", "it is pinned to snapshot %s of source %s", snapshot, cp.Source)
+	if snapshot, ok := cp.Pinned(); ok {
+		return b, fault.New(fault.Database, "ldapsync replay --release --to "+a.cfg.Target+" brings it to the present again", "it %w %s of source %s", ErrPinned, snapshot, cp.Source)
 	}
 	switch {
 	case cp.StreamID != a.stream.StreamID():
@@ -65,10 +65,16 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	return b, nil
 }
 
-// pinned returns the snapshot to which a mode pins a target.
-func pinned(mode string) (snapshot string, ok bool) {
+// ErrPinned is what Run ends with for a target that a replay has brought to a snapshot, or is bringing there.
+var ErrPinned = errors.New("is pinned to snapshot")
+
+// Pinned returns the number of the snapshot to which a replay has pinned the target; false if it follows the stream.
+func (cp *Checkpoint) Pinned() (snapshot string, ok bool) {
+	if cp == nil {
+		return "", false
+	}
 	for _, prefix := range []string{modePinned, modeReplaying} {
-		if snapshot, ok = strings.CutPrefix(mode, prefix); ok {
+		if snapshot, ok = strings.CutPrefix(cp.Mode, prefix); ok {
 			return snapshot, true
 		}
 	}

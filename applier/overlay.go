@@ -37,6 +37,16 @@ func newOverlay(r Reader) *overlay {
 	return o
 }
 
+// forgetUsers forgets what is planned for users, and keeps the groups.
+func (o *overlay) forgetUsers() {
+	fresh := newOverlay(o.Reader)
+	const kind = proto.KindGroup
+	fresh.links[kind], fresh.owned[kind], fresh.rows[kind] = o.links[kind], o.owned[kind], o.rows[kind]
+	fresh.byName[kind], fresh.letters[kind] = o.byName[kind], o.letters[kind]
+	fresh.noSuperuser = o.noSuperuser
+	*o = *fresh
+}
+
 // absorb takes changes as written.
 func (o *overlay) absorb(kind proto.Kind, changes []Change) {
 	for _, c := range changes {

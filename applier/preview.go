@@ -41,6 +41,8 @@ type previewer struct {
 	buffer batches
 	sum    *Summary
 	each   func(proto.Kind, Change)
+	most   int  // users in over before those planned so far are forgotten; 0: none ever are
+	rough  bool // some were
 }
 
 // backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.
@@ -138,7 +140,7 @@ func (p *previewer) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.sum.Held = v.waiting
+	p.sum.Held = append(p.sum.Held, v.waiting...)
 	changes := p.cfg.swept(v.release, 0)
 	p.over.absorb(proto.KindUser, changes)
 	for _, c := range changes {

@@ -2,7 +2,9 @@ package applier
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 
 	"ldapsync/internal/fault"
 	"ldapsync/proto"
@@ -19,6 +21,9 @@ type Snapshot struct {
 type Replayed struct {
 	Summary
 	Held *Held // what waits for a person instead of being removed; nil: nothing
+	// Rough says of a plan that it has so many changes that it doesn't know all names that are taken and set free by them: a few of those
+	// that it tells may be parked, and the other way round.
+	Rough bool
 }
 
 // Replay makes the target equal to a past snapshot, and pins it there: the live applier leaves it alone until Release. Every row is compared, so
@@ -29,7 +34,7 @@ func (a *Applier) Replay(ctx context.Context, at Snapshot) (Replayed, error) {
 	cfg.every = true
 	r := replay{Applier: New(cfg, a.store, a.stream), at: at}
 	err := r.run(ctx)
-	return Replayed{r.Summary(), r.held}, err
+	return Replayed{Summary: r.Summary(), Held: r.held}, err
 }
 
 type replay struct {
@@ -39,27 +44,16 @@ type replay struct {
 }
 
 func (r *replay) run(ctx context.Context) error {
-	cp, err := r.store.Checkpoint(ctx, r.cfg.Source)
-	if err != nil {
-		return err
-	}
-	if cp != nil && cp.StreamID != r.stream.StreamID() {
-		if err := r.foreign(cp); err != nil {
-			return err
-		}
-	}
 	state, err := proto.ReadState(ctx, r.stream, r.at.From, r.at.To)
 	if err != nil {
 		return err
 	}
 	number := strconv.FormatUint(r.at.Number, 10)
 	next := Checkpoint{Source: r.cfg.Source, StreamID: r.stream.StreamID(), Sequence: r.at.To, Mapping: r.cfg.hash(), Mode: modePinned + number}
-	done := cp != nil && *cp == next
-	if !done {
-		next.Mode = modeReplaying + number
-		if err := r.pin(ctx, cp, next); err != nil {
-			return err
-		}
+	pinned := next
+	done, err := r.pin(ctx, &next)
+	if err != nil {
+		return err
 	}
 	for runs, err := range batchesOf(ctx, state, r.cfg.BatchEntries) {
 		if err == nil {
@@ -76,21 +70,51 @@ func (r *replay) run(ctx context.Context) error {
 	if r.held, err = r.sweepLinks(ctx, &next, state); err != nil || done {
 		return err
 	}
-	pinned := next
-	pinned.Mode = modePinned + number
 	return r.commit(ctx, &next, pinned, nil, false)
 }
 
-// pin takes the target from the live applier, and forgets the letters: they tell of entries as they were at another time.
-func (r *replay) pin(ctx context.Context, prev *Checkpoint, next Checkpoint) error {
-	return r.retry(ctx, func() error {
+// pin takes the target from the live applier, which may be at work, and forgets the letters: they tell of entries as they were at another
+// time. next is the checkpoint that the replay ends with, and becomes the one that it works with. It tells whether the target was pinned
+// there before.
+func (r *replay) pin(ctx context.Context, next *Checkpoint) (done bool, err error) {
+	on := *next
+	on.Mode = modeReplaying + strings.TrimPrefix(next.Mode, modePinned)
+	err = r.untilStill(ctx, func(cp *Checkpoint) error {
+		if cp != nil && cp.StreamID != on.StreamID {
+			if err := r.foreign(cp); err != nil {
+				return err
+			}
+		}
+		if done = cp != nil && *cp == *next; done {
+			return nil
+		}
 		return r.store.Update(ctx, func(tx Tx) error {
-			if err := tx.Advance(ctx, prev, next); err != nil {
+			if err := tx.Advance(ctx, cp, on); err != nil {
 				return err
 			}
 			return r.forgetLetters(ctx, tx)
 		})
 	})
+	if !done {
+		*next = on
+	}
+	return done, err
+}
+
+// untilStill calls fn with the checkpoint until no other applier has moved that meanwhile.
+func (a *Applier) untilStill(ctx context.Context, fn func(*Checkpoint) error) error {
+	for {
+		err := a.retry(ctx, func() error {
+			cp, err := a.store.Checkpoint(ctx, a.cfg.Source)
+			if err != nil {
+				return err
+			}
+			return fn(cp)
+		})
+		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // apply writes batches; those of a snapshot that was replayed before only if they write anything.
@@ -114,12 +138,22 @@ func (r *replay) apply(ctx context.Context, cp *Checkpoint, runs []batch, done b
 	return r.commit(ctx, cp, *cp, runs, false)
 }
 
+// overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to.
+const overlayUsers = 100_000
+
 // PreviewReplay plans what Replay would do, in one read-only transaction. each is called for every change but Unchanged and Touch, and
-// may be nil. What the limit would hold is returned; then none of the removals that it tells of would happen.
+// may be nil. What the limit would hold is returned; then none of the removals that it tells of would happen. Memory is bounded: see Rough.
 func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(proto.Kind, Change)) (Replayed, error) {
 	cfg := a.cfg
 	cfg.every = true
 	var done Replayed
+	cp, err := a.store.Checkpoint(ctx, a.cfg.Source)
+	if err == nil && cp != nil && cp.StreamID != a.stream.StreamID() {
+		err = a.foreign(cp)
+	}
+	if err != nil {
+		return done, err
+	}
 	state, err := proto.ReadState(ctx, a.stream, at.From, at.To)
 	if err != nil {
 		return done, err
@@ -129,10 +163,11 @@ func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(prot
 	}
 	err = a.store.View(ctx, func(r Reader) error {
 		done = Replayed{}
-		p := previewer{Applier: New(cfg, a.store, a.stream), over: newOverlay(r), sum: &done.Summary, each: each}
+		p := previewer{Applier: New(cfg, a.store, a.stream), over: newOverlay(r), sum: &done.Summary, each: each, most: overlayUsers}
 		if err := p.state(ctx, state); err != nil {
 			return err
 		}
+		done.Rough = p.rough
 		done.Held, err = p.strays(ctx, r, state)
 		return err
 	})
@@ -152,8 +187,12 @@ func (p *previewer) catchUp(ctx context.Context) error {
 	if err := p.state(ctx, state); err != nil {
 		return err
 	}
-	if _, err := p.strays(ctx, p.over.Reader, state); err != nil {
+	held, err := p.strays(ctx, p.over.Reader, state)
+	if err != nil {
 		return err
+	}
+	if held != nil {
+		p.sum.Held = append(p.sum.Held, *held)
 	}
 	_, last, err := p.stream.Bounds(ctx)
 	if err != nil {
@@ -178,6 +217,10 @@ func (p *previewer) state(ctx context.Context, state *proto.State) error {
 		if err != nil {
 			return err
 		}
+		if p.most > 0 && len(p.over.links[proto.KindUser]) > p.most {
+			p.over.forgetUsers()
+			p.rough = true
+		}
 	}
 	return nil
 }
@@ -188,9 +231,19 @@ func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*
 	if err := s.count(ctx, r); err != nil {
 		return nil, err
 	}
-	if reason := s.exceeds(p.cfg.Limit); reason != "" {
-		return &Held{Source: p.cfg.Source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16,
-			Of: s.links[proto.KindUser], Reason: reason, Entries: s.keys}, nil
+	if held := s.hold(p.cfg.Limit); held != nil {
+		rows, err := r.HeldRows(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Source == held.Source && row.Change == ChangeSweep && row.Hash == held.Hash {
+				held = &row
+			}
+		}
+		if held.Decision != Approved {
+			return held, nil
+		}
 	}
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		settings := p.cfg.settings(kind)
@@ -211,19 +264,27 @@ func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*
 	return nil, nil
 }
 
-// Release ends a pin: the target is brought to the last committed snapshot, swept, and follows the stream again.
+// Release ends a pin: the target is brought to the last committed snapshot, swept, and follows the stream again. A live applier that waits for
+// the release may do part of it.
 func (a *Applier) Release(ctx context.Context) (Replayed, error) {
-	cp, err := a.store.Checkpoint(ctx, a.cfg.Source)
-	if err != nil {
-		return Replayed{}, err
-	}
-	if cp == nil {
-		return Replayed{}, fault.New(fault.Usage, "ldapsync run applies it", "nothing of source %s was applied to it", a.cfg.Source)
-	}
-	if _, is := pinned(cp.Mode); !is {
-		return Replayed{}, fault.New(fault.Usage, "there is nothing to release", "it isn't pinned: it follows source %s", a.cfg.Source)
-	}
-	r := New(a.cfg, a.store, a.stream)
-	_, held, err := r.catchUp(ctx, cp)
-	return Replayed{r.Summary(), held}, err
+	cfg := a.cfg
+	cfg.every = true // what was edited by hand meanwhile is put right, too
+	r := New(cfg, a.store, a.stream)
+	begun := false
+	var held *Held
+	err := r.untilStill(ctx, func(cp *Checkpoint) (err error) {
+		_, is := cp.Pinned()
+		switch {
+		case cp == nil:
+			return fault.New(fault.Usage, "ldapsync run applies it", "nothing of source %s was applied to it", a.cfg.Source)
+		case begun && cp.Mode == modeLive:
+			return nil // another one was quicker
+		case !is && cp.Mode != modeBehind:
+			return fault.New(fault.Usage, "there is nothing to release", "it isn't pinned: it follows source %s", a.cfg.Source)
+		}
+		begun = true
+		_, held, err = r.catchUp(ctx, cp)
+		return err
+	})
+	return Replayed{Summary: r.Summary(), Held: held}, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ldapsync/internal/limit"
 	"ldapsync/proto"
 )
 
@@ -90,11 +91,7 @@ func (a *Applier) judgeStrays(ctx context.Context, cp *Checkpoint, s *strays) (*
 	if err != nil {
 		return nil, err
 	}
-	var hold *Held
-	if reason := s.exceeds(a.cfg.Limit); reason != "" {
-		hold = &Held{Source: a.cfg.Source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16, Of: s.links[proto.KindUser],
-			Reason: reason, Entries: s.keys}
-	}
+	hold := s.hold(a.cfg.Limit)
 	known, over := false, []Held{}
 	for _, row := range rows {
 		switch {
@@ -184,10 +181,20 @@ func (s *strays) page(ctx context.Context, r Reader, kind proto.Kind, after stri
 
 const sweptBecause = "the snapshot that was applied doesn't have it"
 
+// hold is what a limit keeps from being swept: all of it, or nothing (nil).
+func (s *strays) hold(l limit.Limit) *Held {
+	reason := s.exceeds(l)
+	if reason == "" {
+		return nil
+	}
+	return &Held{Source: s.source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16, Of: s.links[proto.KindUser],
+		Reason: reason, Entries: s.keys}
+}
+
 // exceeds tells how the strays are too many, of one kind or the other.
-func (s *strays) exceeds(limit interface{ Exceeded(n, of int) string }) string {
+func (s *strays) exceeds(l limit.Limit) string {
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
-		if reason := limit.Exceeded(s.astray[kind], s.links[kind]); reason != "" {
+		if reason := l.Exceeded(s.astray[kind], s.links[kind]); reason != "" {
 			return fmt.Sprintf("%d of %d %ss aren't in the snapshot: %s", s.astray[kind], s.links[kind], kind, reason)
 		}
 	}
