@@ -193,10 +193,9 @@ func (h *holder) ofTarget(ctx context.Context, t *config.Target) ([]foundHold, e
 
 // newRowView is what a target holds.
 func newRowView(target string, row applier.Held) holdView {
-	since := row.Since
 	return holdView{
 		Source: row.Source, Target: target, Hash: row.Hash, Kind: proto.KindUser, Change: row.Change, Count: row.Count, Of: row.Of,
-		Reason: row.Reason, Rejected: row.Decision == applier.Rejected, Since: &since,
+		Reason: row.Reason, Rejected: row.Decision == applier.Rejected, Since: known(row.Since),
 	}
 }
 

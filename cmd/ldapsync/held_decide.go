@@ -73,7 +73,7 @@ type outcome struct {
 	Why      string       `json:"why"`
 	Snapshot uint64       `json:"snapshot,omitempty"` // that carried it out; 0: the next one will
 	Decided  *decidedView `json:"decided,omitempty"`  // what that did
-	Waiting  bool         `json:"waiting"`            // for the next ldapsync run, or the service's next pass
+	Waiting  bool         `json:"waiting"`            // for the next pass
 }
 
 // decide decides about holds: all of them must be there, or nothing is done.
@@ -212,9 +212,9 @@ func (o outcome) line(d decision) string {
 	case o.Target != "" && !o.Waiting:
 		return fmt.Sprintf("%s %s: %s: they stay as they are", d.done, o.short(), o.what())
 	case o.Waiting && d.row == applier.Rejected:
-		return fmt.Sprintf("%s %s: %s: the next ldapsync run notes it", d.done, o.short(), o.what())
+		return fmt.Sprintf("%s %s: %s: the next pass notes it (ldapsync run)", d.done, o.short(), o.what())
 	case o.Waiting:
-		return fmt.Sprintf("%s %s: %s: the next ldapsync run, or the service's next pass, carries it out", d.done, o.short(), o.what())
+		return fmt.Sprintf("%s %s: %s: the next pass carries it out (ldapsync run)", d.done, o.short(), o.what())
 	}
 	return fmt.Sprintf("%s %s: snapshot %d", d.done, o.short(), o.Snapshot)
 }

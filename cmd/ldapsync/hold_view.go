@@ -125,15 +125,27 @@ func (list holds) open() (open holds) {
 	return open
 }
 
-// print tells what is held, each with the command to type next. verb is what it is: held, or would be held.
-func (list holds) print(w *lines, verb string) {
+// print tells what is held, each with the command to type next.
+func (list holds) print(w *lines) { list.printAs(w, func(h holdView) string { return "held: " + h.line() }) }
+
+// preview tells what is held, and what would be: that can't be shown before a run has held it.
+func (list holds) preview(w *lines) {
+	list.printAs(w, func(h holdView) string {
+		if h.Since != nil {
+			return "held: " + h.line()
+		}
+		return fmt.Sprintf("would be held: %s (%s)", h.what(), h.why())
+	})
+}
+
+func (list holds) printAs(w *lines, line func(holdView) string) {
 	open := list.open()
 	for i, h := range open {
 		if i == most {
 			w.line("  … and %d more: ldapsync held list", len(open)-most)
 			break
 		}
-		w.line("  %s: %s", verb, h.line())
+		w.line("  %s", line(h))
 	}
 	if rejected := len(list) - len(open); rejected > 0 {
 		w.line("  rejected: %s as before: ldapsync held list", plural(rejected, "hold stays", "holds stay"))

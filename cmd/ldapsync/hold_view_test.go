@@ -41,7 +41,7 @@ func TestManyHolds(t *testing.T) {
 		list = append(list, newHoldView("corp", extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeMembership, Key: "g", Name: "Team", Count: 7, Of: 7, Reason: "all 7", Hash: "0123456789abcdef"}))
 	}
 	var b bytes.Buffer
-	list.print(&lines{w: &b}, "held")
+	list.print(&lines{w: &b})
 	if strings.Count(b.String(), ": ldapsync held show 01234567\n") != most || !strings.HasSuffix(b.String(), "  … and 3 more: ldapsync held list\n") {
 		t.Errorf("got\n%s", &b)
 	}

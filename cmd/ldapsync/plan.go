@@ -134,11 +134,15 @@ func (p *planner) printLines(o runOptions) error {
 	for _, s := range p.plan.Sources {
 		w.line("source %s: %d users and %d groups read from %s", s.Name, s.Users.Read, s.Groups.Read, printable(s.Server))
 		w.entries("skipped", s.Skipped, int(s.Users.Skipped+s.Groups.Skipped), "--json lists the first 100")
-		s.Held.print(w, "held")
+		s.Held.preview(w)
 	}
-	p.plan.Held.print(w, "held")
+	p.plan.Held.preview(w)
 	if len(p.plan.Changes) == 0 {
-		w.line("nothing to do")
+		if p.result.holds()+len(p.plan.Held.open()) > 0 {
+			w.line("nothing else to do")
+		} else {
+			w.line("nothing to do")
+		}
 		return w.err
 	}
 	var totals []string

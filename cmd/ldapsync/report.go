@@ -114,7 +114,7 @@ func (s *sourceResult) print(w *lines) {
 	for _, d := range s.Decided {
 		w.line("  %s", d.line())
 	}
-	s.Held.print(w, "held")
+	s.Held.print(w)
 	w.entries("skipped", s.Skipped, int(u.Skipped+g.Skipped), "--json lists the first 100")
 }
 
@@ -148,7 +148,7 @@ func (t *targetResult) print(w *lines) {
 	if t.unhandled() {
 		w.line("  removed, no callback: nothing was done to their accounts (removal.callbacks: [deactivate])")
 	}
-	t.Held.print(w, "held")
+	t.Held.print(w)
 	w.names("adopted", t.Adopted)
 	for _, note := range t.Notes {
 		w.line("  note: %s", printable(note))

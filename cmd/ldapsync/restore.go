@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -300,17 +298,19 @@ func (a *app) printRestored(views []restoredView, o restoreOptions) error {
 		done = "would be active again"
 	}
 	n := 0
-	for _, v := range views {
+	for i, v := range views {
 		what := done
 		if v.Restored {
 			n++
 		} else {
 			what = "not restored: " + printable(v.Reason)
 		}
-		w.line("%s: %s (%s): %s", v.Target, printable(v.Name), printable(v.DN), what)
+		if i < most || !v.Restored {
+			w.line("%s: %s (%s): %s", v.Target, printable(v.Name), printable(v.DN), what)
+		}
 	}
 	if o.snapshot > 0 {
-		w.line("%s", strings.TrimSpace(fmt.Sprintf("%s %s", plural(n, "account", "accounts"), done)))
+		w.line("%s %s", plural(n, "account", "accounts"), done)
 	}
 	return w.err
 }

@@ -257,14 +257,23 @@ func (r *result) skipped() int {
 	return n
 }
 
-// exit is 4 if something is held that nobody has rejected, or retrying, or with strict skipped.
-func (r *result) exit(strict bool) error {
-	leftovers := strict && r.skipped() > 0
+// holds counts what is held and not rejected.
+func (r *result) holds() int {
+	n := 0
 	for _, s := range r.Sources {
-		leftovers = leftovers || len(s.Held.open()) > 0
+		n += len(s.Held.open())
 	}
 	for _, t := range r.Targets {
-		leftovers = leftovers || len(t.Retrying) > 0 || len(t.Held.open()) > 0
+		n += len(t.Held.open())
+	}
+	return n
+}
+
+// exit is 4 if something is held that nobody has rejected, or retrying, or with strict skipped.
+func (r *result) exit(strict bool) error {
+	leftovers := strict && r.skipped() > 0 || r.holds() > 0
+	for _, t := range r.Targets {
+		leftovers = leftovers || len(t.Retrying) > 0
 	}
 	if leftovers {
 		return exit(codeLeftovers)
