@@ -42,8 +42,8 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	if cp == nil {
 		return b, nil
 	}
-	if snapshot, ok := cp.Pinned(); ok {
-		return b, fault.New(fault.Database, "ldapsync replay --release --to "+a.cfg.Target+" brings it to the present again", "it %w %s of source %s", ErrPinned, snapshot, cp.Source)
+	if err := cp.Refuse(a.cfg.Target); err != nil {
+		return b, err
 	}
 	switch {
 	case cp.StreamID != a.stream.StreamID():
@@ -67,6 +67,18 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 
 // ErrPinned is what Run ends with for a target that a replay has brought to a snapshot, or is bringing there.
 var ErrPinned = errors.New("is pinned to snapshot")
+
+// Live tells whether the target follows the stream: it isn't pinned, and isn't catching up.
+func (cp *Checkpoint) Live() bool { return cp != nil && cp.Mode == modeLive }
+
+// Refuse returns the error, which is an ErrPinned, that whoever would go on from the checkpoint of a pinned target ends with; else nil.
+func (cp *Checkpoint) Refuse(target string) error {
+	snapshot, ok := cp.Pinned()
+	if !ok {
+		return nil
+	}
+	return fault.New(fault.Database, "ldapsync replay --release --to "+target+" brings it to the present again", "it %w %s of source %s", ErrPinned, snapshot, cp.Source)
+}
 
 // Pinned returns the number of the snapshot to which a replay has pinned the target; false if it follows the stream.
 func (cp *Checkpoint) Pinned() (snapshot string, ok bool) {

@@ -100,6 +100,7 @@ type runner struct {
 	sources  []*config.Source
 	targets  []*config.Target
 	stores   map[string]store // by target
+	fulls    map[string]bool  // sources of which this run published a full snapshot
 	bus      *bus.Bus
 	progress *progress
 	result   *result
@@ -107,7 +108,7 @@ type runner struct {
 
 // newRunner opens the targets' databases: what is wrong with them is said before the directory is asked anything.
 func (a *app) newRunner(ctx context.Context, cfg *config.Config, o runOptions) (_ *runner, err error) {
-	r := &runner{app: a, options: o, cfg: cfg, logger: a.logger(slog.LevelWarn), stores: map[string]store{}, result: newResult()}
+	r := &runner{app: a, options: o, cfg: cfg, logger: a.logger(slog.LevelWarn), stores: map[string]store{}, fulls: map[string]bool{}, result: newResult()}
 	r.progress = newProgress(a.stderr, o.quiet || o.asJSON)
 	if r.sources, err = o.sourcesOf(cfg); err != nil {
 		return nil, err

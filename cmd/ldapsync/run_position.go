@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"ldapsync/applier"
 	"ldapsync/internal/bus"
 	"ldapsync/proto"
 )
@@ -19,7 +20,7 @@ type position struct {
 
 // positioned is what a position takes of a store.
 type positioned interface {
-	Position(ctx context.Context, source string) (uint64, error)
+	Checkpoint(ctx context.Context, source string) (*applier.Checkpoint, error)
 }
 
 // awaitPosition waits until a target's checkpoint has passed the last entry up to sequence, or the service is gone. Brackets alone don't
@@ -37,11 +38,14 @@ func awaitPosition(ctx context.Context, p position, sequence uint64) error {
 			}
 			asked = time.Now()
 		}
-		reached, err := p.store.Position(ctx, p.source) // after the question: it may have ended because all is done
+		cp, err := p.store.Checkpoint(ctx, p.source) // after the question: it may have ended because all is done
 		if err != nil {
 			return err
 		}
-		if reached >= entry {
+		if err := cp.Refuse(p.target); err != nil {
+			return err
+		}
+		if entry == 0 || cp.Live() && cp.Sequence >= entry {
 			return nil
 		}
 		if !active {

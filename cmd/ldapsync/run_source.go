@@ -76,10 +76,14 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 	for _, f := range appliers {
 		if f.applier != nil {
 			r.result.applied(f.target, s.Name, f.applier.Summary())
+			r.mirror(ctx, f.target, s.Name)
 		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if r.fulls[s.Name] {
+		retain(ctx, s, log, r.logger)
 	}
 	return failed
 }
@@ -122,6 +126,7 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, f
 		return 0, err
 	}
 	defer stop()
+	r.fulls[s.Name] = false
 	dir, err := directory(r.cfg, s, s.Retry.For, r.logger)
 	if err != nil {
 		return 0, err
@@ -141,6 +146,7 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, f
 		return 0, blame(s.Name, err)
 	}
 	r.result.passed(s.Name, sum)
+	r.fulls[s.Name] = sum.Full
 	if err := pending.Done(ctx); err != nil {
 		r.logger.Warn("requests that this pass has answered stay for the next one, too", "source", s.Name, "error", err)
 	}

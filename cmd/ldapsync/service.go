@@ -142,6 +142,7 @@ func (s *service) applyTarget(ctx context.Context, t *config.Target) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range t.Sources {
 		group.Go(func() error { return s.applySource(ctx, t, s.cfg.Source(name), st) })
+		group.Go(func() error { return mirroring(ctx, s.bus, st, t.Name, name, s.logger) })
 	}
 	return group.Wait()
 }
@@ -165,10 +166,18 @@ func (s *service) applySource(ctx context.Context, t *config.Target, src *config
 			s.logger.Warn("entry not applied", "target", t.Name, "kind", kind, "action", change.Action, "dn", change.DN, "reason", change.Reason)
 		}
 	}
-	if err := applier.New(c, st, log).Run(ctx); err != nil {
-		return fmt.Errorf("target %s: %w", t.Name, err)
+	for {
+		err := applier.New(c, st, log).Run(ctx)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, applier.ErrPinned) {
+			if err != nil {
+				err = fmt.Errorf("target %s: %w", t.Name, err)
+			}
+			return err
+		}
+		if err := awaitRelease(ctx, st, t.Name, src.Name, err, s.logger); err != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // handleTarget runs a target's callbacks until ctx is done.

@@ -141,6 +141,9 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	for _, skip := range sum.Skipped {
 		x.logger.Warn("entry skipped", "source", x.source.Name, "dn", skip.DN, "reason", skip.Reason)
 	}
+	if sum.Full {
+		retain(ctx, x.source, x.log, x.logger)
+	}
 	return nil
 }
 

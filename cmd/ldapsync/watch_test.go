@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"ldapsync/applier"
 	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
@@ -79,7 +80,7 @@ func TestAnApplierThatIsGoneEndsTheWait(t *testing.T) {
 // stuck is a target that nothing is applied to.
 type stuck struct{}
 
-func (stuck) Position(context.Context, string) (uint64, error) { return 0, nil }
+func (stuck) Checkpoint(context.Context, string) (*applier.Checkpoint, error) { return nil, nil }
 
 func wantFault(t *testing.T, ended <-chan error, want fault.Class) {
 	t.Helper()

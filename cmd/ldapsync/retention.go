@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/extractor"
+	"ldapsync/internal/bus"
+)
+
+// retain cuts off what the source's history need not keep. A failure costs room on the disk, nothing else: it is logged.
+func retain(ctx context.Context, s *config.Source, log *bus.Log, logger *slog.Logger) {
+	r, err := extractor.Retain(ctx, log, s.History.Keep)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		logger.Warn("the history wasn't cut", "source", s.Name, "error", oneLine(err.Error()))
+	case r.HeldBack != "":
+		logger.Warn("a consumer holds the history back", "source", s.Name, "consumer", r.HeldBack, "at", r.HeldAt,
+			"hint", "if it won't come back: ldapsync consumers drop")
+	}
+	if r.Snapshots > 0 {
+		logger.Info("history cut", "source", s.Name, "begins", r.Begins, "snapshots", r.Snapshots)
+	}
+}
+
+// mirrorEvery is how often a service notes on the bus how far its targets are.
+const mirrorEvery = 15 * time.Second
+
+// mirror notes on the bus how far a target has applied a source, for retention and lag, unless that is where it was last. It asks the
+// database, which alone knows.
+func mirror(ctx context.Context, b *bus.Bus, st store, target, source string, last uint64) (sequence uint64, err error) {
+	cp, err := st.Checkpoint(ctx, source)
+	if err != nil || cp == nil || cp.Sequence == last {
+		return last, err
+	}
+	if err := b.Mirror(ctx, source, target, cp.StreamID, cp.Sequence); err != nil {
+		return last, err
+	}
+	return cp.Sequence, nil
+}
+
+// mirror notes where a run has left a target.
+func (r *runner) mirror(ctx context.Context, target, source string) {
+	if _, err := mirror(ctx, r.bus, r.stores[target], target, source, 0); err != nil && ctx.Err() == nil {
+		r.logger.Warn("the position isn't noted on the bus: the history may be cut too early for this target, or too late", "target", target, "source", source,
+			"error", oneLine(err.Error()))
+	}
+}
+
+// mirroring keeps doing so until ctx is done.
+func mirroring(ctx context.Context, b *bus.Bus, st store, target, source string, logger *slog.Logger) error {
+	tick := time.NewTicker(mirrorEvery)
+	defer tick.Stop()
+	var last uint64
+	for {
+		var err error
+		if last, err = mirror(ctx, b, st, target, source, last); err != nil && ctx.Err() == nil {
+			logger.Debug("the position isn't mirrored", "target", target, "source", source, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
