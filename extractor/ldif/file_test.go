@@ -109,6 +109,10 @@ func TestFormsOfLDIF(t *testing.T) {
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+		again, err := s.Lookup(t.Context(), proto.KindUser, []string{"A"}) // by what the listing kept of where it stands
+		if err != nil || len(again) != 1 || fmt.Sprintf("%s|%s|%v", again[0].DN, again[0].ID, again[0].Attributes) != want {
+			t.Errorf("%s: looked up: %v, %v", name, again, err)
+		}
 	}
 }
 

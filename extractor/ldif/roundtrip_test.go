@@ -192,7 +192,7 @@ func companyConfig(path string) ldif.Config {
 
 // Memory doesn't grow with the entries, but by the index: at most 64 bytes for each.
 func TestMemoryIsBounded(t *testing.T) {
-	const n = 100000
+	const n = 50000
 	path := company(t, n)
 	var before, after runtime.MemStats
 	runtime.GC()
