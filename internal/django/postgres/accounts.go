@@ -10,23 +10,27 @@ import (
 	"ldapsync/callbacks"
 )
 
-// wanting is the condition under which a link k, with its row u, needs a callback. Who was deleted has no gone link.
-func (s *Store) wanting(q callbacks.DueQuery) string {
+// states is the condition for the states of a link k on which a callback acts. Who was deleted has no gone link.
+func states(q callbacks.DueQuery) string {
+	if q.Missing && q.Callback == callbacks.Deactivate {
+		return "k.state IN ('missing', 'gone')"
+	}
+	return "k.state = 'gone'"
+}
+
+// unhandled is the condition under which a link k of such a state, with its row u, needs a callback.
+func (s *Store) unhandled(q callbacks.DueQuery) string {
 	if q.Callback != callbacks.Delete {
-		states := "k.state = 'gone'"
-		if q.Missing {
-			states = "true"
-		}
-		return states + " AND k.deactivated_by = ''"
+		return "k.deactivated_by = ''"
 	}
 	active := "true"
 	if s.users != nil {
 		active = s.users.activeOf("u")
 	}
 	if q.After <= 0 {
-		return "k.state = 'gone' AND k.deactivated_by <> 'restored' AND NOT (k.deactivated_by = 'sync' AND " + active + ")"
+		return "k.deactivated_by <> 'restored' AND NOT (k.deactivated_by = 'sync' AND " + active + ")"
 	}
-	return "k.state = 'gone' AND NOT " + active + " AND " + longInactive(q.After)
+	return "NOT " + active + " AND " + longInactive(q.After)
 }
 
 // longInactive tells whether sync, by the callback or by the source's rule, deactivated the account of link k so long ago.
@@ -53,7 +57,8 @@ func (s *Store) linkWithRow() (from, name string) {
 	return from, name
 }
 
-// Due returns the accounts that need the callback, in order.
+// Due returns the accounts that need the callback, in order. One with a letter is due until an attempt settles that: it may need nothing any
+// more, because a person did something.
 func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Account, error) {
 	if there, err := s.Migrated(ctx); err != nil || !there {
 		return nil, err
@@ -61,7 +66,8 @@ func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Acco
 	from, name := s.linkWithRow()
 	query := `SELECT k.source, k.id, k.pk, k.dn, ` + name + `, k.gone_seq, k.gone_reason, coalesce(l.attempts, 0)
 FROM ` + from + ` LEFT JOIN ldapsync.letter l ON l.source = k.source AND l.kind = k.kind AND l.id = k.id AND l.stage = $1 AND l.seq = k.gone_seq
-WHERE k.state IN ('missing', 'gone') AND k.kind = 'user' AND ` + s.wanting(q) + ` AND (k.source, k.id) > ($2, $3) AND (l.next_at IS NULL OR l.next_at <= $4)
+WHERE k.state IN ('missing', 'gone') AND k.kind = 'user' AND ` + states(q) + ` AND (` + s.unhandled(q) + ` OR l.seq IS NOT NULL)
+	AND (k.source, k.id) > ($2, $3) AND (l.next_at IS NULL OR l.next_at <= $4)
 ORDER BY k.source, k.id LIMIT $5`
 	rows, err := s.pool.Query(ctx, query, q.Callback, q.Behind.Source, q.Behind.ID, q.Now, q.Limit)
 	if err != nil {
@@ -95,9 +101,8 @@ func (s *Store) NextDue(ctx context.Context, q callbacks.DueQuery) (time.Time, e
 	if there, err := s.Migrated(ctx); err != nil || !there {
 		return time.Time{}, err
 	}
-	from, _ := s.linkWithRow()
-	query := `SELECT min(l.next_at) FROM ` + from + ` JOIN ldapsync.letter l ON k.source = l.source AND k.kind = l.kind AND k.id = l.id AND k.gone_seq = l.seq
-WHERE l.stage = $1 AND k.state IN ('missing', 'gone') AND ` + s.wanting(q)
+	query := `SELECT min(l.next_at) FROM ldapsync.link k JOIN ldapsync.letter l ON k.source = l.source AND k.kind = l.kind AND k.id = l.id AND k.gone_seq = l.seq
+WHERE l.stage = $1 AND k.state IN ('missing', 'gone') AND ` + states(q)
 	var next *time.Time
 	if err := s.pool.QueryRow(ctx, query, q.Callback).Scan(&next); err != nil || next == nil {
 		return time.Time{}, s.fault(err)

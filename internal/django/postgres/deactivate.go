@@ -36,7 +36,7 @@ func (w *work) deactivate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var off, already []callbacks.Account
+	var off, already, kept []callbacks.Account
 	for _, i := range w.todo {
 		r := &w.results[i]
 		row := w.rows[r.PK]
@@ -47,6 +47,7 @@ func (w *work) deactivate(ctx context.Context) error {
 			continue
 		case w.links[r.Key].by != "":
 			r.Outcome, r.Reason = callbacks.Returned, "a person activated it again"
+			kept = append(kept, r.Account)
 			continue
 		case row.superuser && supers < 2:
 			r.Outcome, r.Reason = callbacks.Refused, "is the last active superuser"
@@ -63,7 +64,10 @@ func (w *work) deactivate(ctx context.Context) error {
 	if err := w.noteDeactivated(ctx, off, "sync"); err != nil {
 		return err
 	}
-	return w.noteDeactivated(ctx, already, "other")
+	if err := w.noteDeactivated(ctx, already, "other"); err != nil {
+		return err
+	}
+	return w.dropLetters(ctx, kept, callbacks.Deactivate)
 }
 
 func (w *work) refuseAll(reason string) {

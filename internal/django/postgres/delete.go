@@ -40,7 +40,7 @@ func (w *work) delete(ctx context.Context, after time.Duration) error {
 	if err != nil {
 		return err
 	}
-	var deleted []callbacks.Account
+	var deleted, returned []callbacks.Account
 	pks = pks[:0]
 	for _, i := range w.todo {
 		r := &w.results[i]
@@ -48,6 +48,7 @@ func (w *work) delete(ctx context.Context, after time.Duration) error {
 		switch kept := keeps(w.links[r.Key], row, after); {
 		case kept != "":
 			r.Outcome, r.Reason = callbacks.Returned, kept
+			returned = append(returned, r.Account)
 		case row.superuser:
 			r.Outcome, r.Reason = callbacks.Refused, "is a superuser"
 		case inTheWay[r.PK] != "":
@@ -57,8 +58,8 @@ func (w *work) delete(ctx context.Context, after time.Duration) error {
 			deleted, pks = append(deleted, r.Account), append(pks, r.PK)
 		}
 	}
-	if len(pks) == 0 {
-		return nil
+	if err := w.dropLetters(ctx, returned, callbacks.Delete); err != nil || len(pks) == 0 {
+		return err
 	}
 	if err := w.deleteRows(ctx, refs, pks); err != nil {
 		return err

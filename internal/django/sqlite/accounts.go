@@ -11,20 +11,24 @@ import (
 	"ldapsync/proto"
 )
 
-// wanting is the condition under which a link l, with its row u, needs a callback. One whose row was deleted isn't gone any more.
-func (s *Store) wanting(q callbacks.DueQuery) string {
+// states is the condition for the states of a link l on which a callback acts. One whose row was deleted isn't gone any more.
+func states(q callbacks.DueQuery) string {
+	if q.Missing && q.Callback == callbacks.Deactivate {
+		return "l.state IN ('missing', 'gone')"
+	}
+	return "l.state = 'gone'"
+}
+
+// unhandled is the condition under which a link l of such a state, with its row u, needs a callback.
+func (s *Store) unhandled(q callbacks.DueQuery) string {
 	if q.Callback != callbacks.Delete {
-		states := "l.state = 'gone'"
-		if q.Missing {
-			states = "1"
-		}
-		return states + " AND l.deactivated_by = ''"
+		return "l.deactivated_by = ''"
 	}
 	active := s.tables[proto.KindUser].activeOf("u")
 	if q.After <= 0 {
-		return "l.state = 'gone' AND l.deactivated_by <> 'restored' AND NOT (l.deactivated_by = 'sync' AND " + active + ")"
+		return "l.deactivated_by <> 'restored' AND NOT (l.deactivated_by = 'sync' AND " + active + ")"
 	}
-	return "l.state = 'gone' AND NOT " + active + " AND " + bySync + " AND l.deactivated_at <= '" + s.longAgo(q.After) + "'"
+	return "NOT " + active + " AND " + bySync + " AND l.deactivated_at <= '" + s.longAgo(q.After) + "'"
 }
 
 // bySync tells whether sync deactivated the account of link l: the callback, or the source's rule before.
@@ -39,7 +43,8 @@ func (s *Store) withRow() string {
 	return ` FROM ldapsync_link AS l LEFT JOIN ` + t.name + ` AS u ON l.pk <> '' AND u.` + t.key + ` = ` + keySQL(t.Key, "l.pk")
 }
 
-// Due reads the links that the callback hasn't handled. A note of an earlier removal counts for nothing.
+// Due reads the links that the callback hasn't handled. A note of an earlier removal counts for nothing. One with a note is due until an
+// attempt settles that: it may need nothing any more, because a person did something.
 func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Account, error) {
 	t := s.tables[proto.KindUser]
 	var due []callbacks.Account
@@ -54,7 +59,7 @@ func (s *Store) Due(ctx context.Context, q callbacks.DueQuery) ([]callbacks.Acco
 		}, `SELECT l.source, l.id, l.pk, l.dn, l.gone_seq, l.gone_reason, coalesce(u.`+t.columns[0]+`, ''), coalesce(n.attempts, 0)`+s.withRow()+`
 			LEFT JOIN ldapsync_letter AS n ON n.source = l.source AND n.kind = 'user' AND n.id = l.id AND n.stage = ?1 AND n.seq = l.gone_seq
 			WHERE l.kind = 'user' AND l.state IN ('missing', 'gone') AND (l.source, l.id) > (?2, ?3)
-				AND `+s.wanting(q)+` AND (n.next_at IS NULL OR n.next_at <= ?4)
+				AND `+states(q)+` AND (`+s.unhandled(q)+` OR n.seq IS NOT NULL) AND (n.next_at IS NULL OR n.next_at <= ?4)
 			ORDER BY l.source, l.id LIMIT ?5`, q.Callback, q.Behind.Source, q.Behind.ID, timeText(q.Now), q.Limit)
 	})
 	return due, err
@@ -65,9 +70,8 @@ func (s *Store) NextDue(ctx context.Context, q callbacks.DueQuery) (time.Time, e
 	var next time.Time
 	err := s.viewOwn(ctx, func(c *conn) error {
 		var text *string
-		_, err := c.one(ctx, []any{&text}, `SELECT min(n.next_at)`+s.withRow()+`
-			JOIN ldapsync_letter AS n ON l.source = n.source AND l.kind = n.kind AND l.id = n.id AND l.gone_seq = n.seq
-			WHERE n.stage = ? AND l.state IN ('missing', 'gone') AND `+s.wanting(q), q.Callback)
+		_, err := c.one(ctx, []any{&text}, `SELECT min(n.next_at) FROM ldapsync_link AS l JOIN ldapsync_letter AS n ON l.source = n.source AND l.kind = n.kind AND l.id = n.id AND l.gone_seq = n.seq
+			WHERE n.stage = ? AND l.state IN ('missing', 'gone') AND `+states(q), q.Callback)
 		if err == nil && text != nil {
 			next, err = parseTime(*text)
 		}

@@ -86,7 +86,7 @@ var laterCases = map[string]func(*suite){
 		s.DB.Exec("UPDATE auth_user SET is_active = FALSE")
 		s.wantDueLater("ada")
 	},
-	"ARetryOfWhoIsNotDueAnyMoreIsNotNext": func(s *suite) {
+	"ARetryOfWhoBecameActiveIsSettled": func(s *suite) {
 		u := s.hire("ada")
 		a := s.longGone(u, "ada", "sync", 2*month)
 		s.DB.Exec("UPDATE auth_user SET is_active = FALSE")
@@ -97,10 +97,28 @@ var laterCases = map[string]func(*suite){
 		if next, err := s.Store.NextDue(s.Context(), q); err != nil || !next.Equal(day) {
 			s.Errorf("next: %v, %v", next, err)
 		}
-		s.DB.Exec("UPDATE auth_user SET is_active = TRUE")
+		s.DB.Exec("UPDATE auth_user SET is_active = TRUE") // she is tried once more, and then it's over
+		s.wantOutcomes(s.deleteLater, s.wantDueLater("ada"), callbacks.Returned)
+		s.wantDueLater()
+		s.wantListed0()
 		if next, err := s.Store.NextDue(s.Context(), q); err != nil || !next.IsZero() {
 			s.Errorf("next: %v, %v", next, err)
 		}
+	},
+	"AFailedDeactivationThatAPersonDidIsSettled": func(s *suite) {
+		u := s.hire("ada", "bob")
+		accounts := s.leave(u, 9, "ada", "bob")
+		s.fail(callbacks.Deactivate, "ada", day)
+		s.fail(callbacks.Deactivate, "bob", day)
+		s.DB.Exec("UPDATE auth_user SET is_active = FALSE WHERE username = 'ada'")
+		// Another service did it, and a person activated him again.
+		c := gone("bob", u["bob"], 9)
+		c.Link.DeactivatedBy, c.Link.DeactivatedAt = "sync", day
+		s.write(proto.KindUser, c)
+		s.wantDue(callbacks.Deactivate, day, "ada", "bob")
+		s.wantOutcomes(s.Store.Deactivate, accounts, callbacks.Inactive, callbacks.Returned)
+		s.wantDue(callbacks.Deactivate, day)
+		s.wantListed0()
 	},
 	"DeactivationIsTimedByTheDatabase": func(s *suite) {
 		u := s.hire("ada")
