@@ -217,24 +217,24 @@ func ruleText(r *config.FlagRule) string {
 
 // holding finds what waits for a person and names this user.
 func (p past) holding(ctx context.Context, x *explained) error {
-	for i := len(p.Snapshots) - 1; i >= 0; i-- {
-		s := &p.Snapshots[i]
-		if !s.HoldsTold {
-			continue
-		}
-		details, err := p.Details(ctx, s)
-		if err != nil {
-			return err
-		}
-		key := proto.EntryKey(x.Entry.ID)
-		for _, part := range details.Held {
-			for _, h := range part.GetHolds() {
-				if h.GetKind() == string(proto.KindUser) && names16(h.GetEntries(), key) {
-					x.Held = append(x.Held, viewHeld(h))
-				}
+	if len(p.Snapshots) == 0 {
+		return nil
+	}
+	told := p.Told(&p.Snapshots[len(p.Snapshots)-1])
+	if told == nil {
+		return nil
+	}
+	details, err := p.Details(ctx, told)
+	if err != nil {
+		return err
+	}
+	key := proto.EntryKey(x.Entry.ID)
+	for _, part := range details.Held {
+		for _, h := range part.GetHolds() {
+			if h.GetKind() == string(proto.KindUser) && names16(h.GetEntries(), key) {
+				x.Held = append(x.Held, viewHeld(h))
 			}
 		}
-		return nil
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -104,7 +105,8 @@ func (a *app) showSnapshot(ctx context.Context, p past, s *history.Snapshot, all
 	w.question(s.Question)
 	w.line("  sequences: %d to %d", s.First, p.Point(s).To)
 	w.counts(s)
-	w.holds(s)
+	w.decisions(s)
+	w.holds(p.Told(s), s)
 	list := make([]entry, len(details.Skipped))
 	for i, skipped := range details.Skipped {
 		list[i] = entry{DN: skipped.GetDn(), Reason: skipped.GetReason()}
@@ -161,8 +163,8 @@ func (l *lines) counts(s *history.Snapshot) {
 	}
 }
 
-// holds prints what waits, and what was decided.
-func (l *lines) holds(s *history.Snapshot) {
+// decisions prints what was decided.
+func (l *lines) decisions(s *history.Snapshot) {
 	for _, d := range s.Decided {
 		v := viewDecision(d)
 		l.line("  decided: %s %.8s by %s: %s (%d entries)", v.Decision, v.Hash, printable(v.By), printable(v.Reason), v.Entries)
@@ -170,18 +172,29 @@ func (l *lines) holds(s *history.Snapshot) {
 			l.line("    %s", printable(v.Note))
 		}
 	}
-	if s.HoldsTold && len(s.Held) == 0 {
+}
+
+// holds prints what waited when s ended, as told says.
+func (l *lines) holds(told, s *history.Snapshot) {
+	if told == nil {
+		return
+	}
+	if told == s && len(s.Held) == 0 {
 		l.line("  nothing is held any more")
 	}
-	for _, h := range s.Held {
-		what := "held"
+	for _, h := range told.Held {
+		what, name, since := "held", "", ""
 		if h.GetRejected() {
 			what = "rejected"
 		}
-		name := ""
 		if h.GetName() != "" {
 			name = " of " + h.GetName()
 		}
-		l.line("  %s: %s%s, %d of %d %ss: %s (%.8s)", what, h.GetChange(), printable(name), h.GetCount(), h.GetOf(), h.GetKind(), printable(h.GetReason()), h.GetHash())
+		if h.GetSince() != nil {
+			since = " since " + localTime(h.GetSince().AsTime())
+		} else if told != s {
+			since = fmt.Sprintf(" since snapshot %d", told.Number)
+		}
+		l.line("  %s%s: %s%s, %d of %d %ss: %s (%.8s)", what, since, h.GetChange(), printable(name), h.GetCount(), h.GetOf(), h.GetKind(), printable(h.GetReason()), h.GetHash())
 	}
 }

@@ -69,6 +69,16 @@ func (h *History) committedBefore(place int) *Snapshot {
 	return nil
 }
 
+// Told returns the snapshot whose Held says what waited when s ended: s, or the last one before it that says so; nil if none does.
+func (h *History) Told(s *Snapshot) *Snapshot {
+	for i := h.place(s); i >= 0; i-- {
+		if h.Snapshots[i].HoldsTold {
+			return &h.Snapshots[i]
+		}
+	}
+	return nil
+}
+
 // place is where a snapshot stands in the list.
 func (h *History) place(s *Snapshot) int {
 	i, _ := slices.BinarySearchFunc(h.Snapshots, s.First, func(s Snapshot, first uint64) int { return cmp.Compare(s.First, first) })

@@ -62,6 +62,11 @@ func TestSnapshotsAreReadFromTheirBrackets(t *testing.T) {
 	if second.Question == nil || second.Question != h.Snapshots[5].Question {
 		t.Error("the question is kept once for each snapshot")
 	}
+	for i, want := range []uint64{0, 2, 2, 4, 4, 4} {
+		if told := h.Told(&h.Snapshots[i]); want == 0 && told != nil || want > 0 && (told == nil || told.Number != want) {
+			t.Errorf("what waits after %d is told by %+v", i+1, told)
+		}
+	}
 	details, err := h.Details(t.Context(), &h.Snapshots[1])
 	if err != nil || len(details.Held) != 2 || len(details.Held[0].Holds[0].Entries) != 16 || len(details.Skipped) != 1 {
 		t.Errorf("details: %+v, %v", details, err)
