@@ -56,6 +56,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"a fold of nothing":          {" x\n" + ada + "\n", "line 1: goes on with a line that isn't there"},
 		"a fold behind an entry":     {ada + "\n x\n\n", "line 6: goes on with a line that isn't there"},
 		"an entry twice":             {ada + "\n" + strings.Replace(ada, "dn: cn=ada,", "dn: CN=Ada, ", 1) + "\n", "holds CN=Ada, dc=example twice"},
+		"too many names":             {ada + numbered(10001) + "\n", "line 10002: more than 10000 names of attributes"},
 		"UTF-16":                     {"\xff\xfed\x00n\x00", "is UTF-16"},
 		"gzip":                       {"\x1f\x8b\x08\x00", "is compressed"},
 		"nothing below a base":       {strings.ReplaceAll(ada, "dc=example", "dc=elsewhere") + "\n", "nothing lies below base dc=example"},
@@ -67,6 +68,14 @@ func TestFilesThatAreRefused(t *testing.T) {
 			t.Errorf("%s: the file isn't named: %v", name, err)
 		}
 	}
+}
+
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d: x\n", i)
+	}
+	return b.String()
 }
 
 func wantFault(t *testing.T, name string, err error, want string) {

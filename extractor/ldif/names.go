@@ -11,6 +11,7 @@ const trailer = "# numEntries: "
 
 const (
 	none    = -1
+	tooMany = -2
 	partial = 1 << 32 // added to the slot of values that are a part of the attribute's
 )
 
@@ -25,7 +26,7 @@ type spelling struct {
 	whole bool
 }
 
-// maxSpellings bounds what is remembered.
+// maxSpellings bounds what is remembered. Directories have some hundred attributes.
 const maxSpellings = 10000
 
 func newNames() *names { return &names{spelt: map[string]spelling{}, folded: map[string]int{}} }
@@ -41,20 +42,21 @@ func (n *names) of(name string) int {
 	return slot
 }
 
-// slot returns the slot of an attribute, none for what can't be a name. Whole is false where the name says that it stands for a part of the
+// slot returns the slot of an attribute; none for what can't be a name, tooMany if there were too many of them. Whole is false where the name says that it stands for a part of the
 // values: Active Directory's member;range=0-1499.
 func (n *names) slot(name []byte) (slot int, whole bool) {
 	if s, ok := n.spelt[string(name)]; ok {
 		return s.slot, s.whole
 	}
-	if !validName(name) {
+	switch {
+	case !validName(name):
 		return none, true
+	case len(n.spelt) >= maxSpellings:
+		return tooMany, true
 	}
 	usual, whole := withoutRange(string(name))
 	s := spelling{n.of(usual), whole}
-	if len(n.spelt) < maxSpellings {
-		n.spelt[string(name)] = s
-	}
+	n.spelt[string(name)] = s
 	return s.slot, s.whole
 }
 

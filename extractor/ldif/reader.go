@@ -205,8 +205,11 @@ func (r *reader) parse() (*record, error) {
 			return nil, &flaw{l.line, "a second dn in one entry", "an empty line stands between two entries"}
 		default:
 			slot, whole := r.names.slot(name)
-			if slot == none {
+			switch slot {
+			case none:
 				return nil, &flaw{l.line, fmt.Sprintf("%.40q isn't the name of an attribute", name), hintDump}
+			case tooMany:
+				return nil, &flaw{l.line, fmt.Sprintf("more than %d names of attributes", maxSpellings), "is this a directory's dump?"}
 			}
 			if !whole {
 				slot += partial

@@ -199,11 +199,10 @@ func (a asked) DN() string { return string(a.dn) }
 
 // Values implements ldapmatch.Entry.
 func (a asked) Values(name string) []string {
-	slot, _ := a.names.slot([]byte(name))
-	if slot == none {
-		return nil
+	if s, ok := a.names.spelt[name]; ok {
+		return a.of(s.slot)
 	}
-	return a.of(slot)
+	return a.of(a.names.of(name))
 }
 
 // InChain implements ldapmatch.Entry; New refuses filters that need it.
