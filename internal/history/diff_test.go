@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -276,6 +277,52 @@ func TestChangesNameWhatDiffers(t *testing.T) {
 	}
 	if len(first.Changes()) != 1 {
 		t.Error("another first value is no change")
+	}
+}
+
+// Digests of another version don't compare: the entries do.
+func TestAnotherVersionOfTheDigestIsNoDifference(t *testing.T) {
+	s := newTape(t)
+	s.begin(true)
+	ada, bob := user("ada", "a"), user("bob", "b")
+	s.users(ada, bob)
+	s.commit()
+	s.begin(true)
+	bob = user("bob", "c")
+	s.append(proto.TypeUserUpserted, &proto.UserUpserted{Snapshot: 2, DigestVersion: proto.DigestVersion + 1, Ids: []string{"ada", "bob"},
+		Digests: make([]byte, 32), Users: []*proto.User{ada, bob}})
+	s.commit()
+	h := s.open()
+	d, err := h.Diff(t.Context(), h.Point(&h.Snapshots[0]), h.Point(&h.Snapshots[1]))
+	if err != nil || d.Users != (history.Tally{Changed: 1}) || d.Groups.Any() {
+		t.Errorf("%+v, %+v, %v", d.Users, d.Groups, err)
+	}
+}
+
+// A group is named as it is, or as it was last.
+func TestDiffNamesGroups(t *testing.T) {
+	s := newTape(t)
+	s.begin(true)
+	s.groups(group("dev"), group("ops"))
+	s.commit()
+	s.begin(true)
+	renamed := group("dev")
+	renamed.Dn = "cn=devs,ou=groups"
+	s.groups(renamed)
+	s.disband(group("ops"))
+	s.commit()
+	h := s.open()
+	d, err := h.Diff(t.Context(), h.Point(&h.Snapshots[0]), h.Point(&h.Snapshots[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"dev": "cn=devs,ou=groups", "ops": "cn=ops,ou=groups"} {
+		if g, err := d.Group(t.Context(), id); err != nil || g.Dn != want {
+			t.Errorf("group %s: %v, %v", id, g, err)
+		}
+	}
+	if _, err := d.Group(t.Context(), "web"); !errors.Is(err, proto.ErrNotFound) {
+		t.Errorf("an unknown group: %v", err)
 	}
 }
 
