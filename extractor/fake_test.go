@@ -24,6 +24,7 @@ type directory struct {
 	failAfter int             // users listed before the connection is cut; -1: never
 	onUsers   func()          // called before users are listed
 	lookups   int
+	groupsOf  int      // how often a user's groups were asked for
 	noLookup  bool     // look-ups fail
 	filter    string   // of users
 	asked     []string // names of attributes
@@ -106,6 +107,7 @@ func (s *session) Lookup(_ context.Context, kind proto.Kind, ids []string) ([]ex
 }
 
 func (s *session) GroupsOf(_ context.Context, user extractor.Record) ([]extractor.Record, error) {
+	s.groupsOf++
 	var found []extractor.Record
 	for _, g := range s.groups {
 		if slices.Contains(g.Members, user.DN) {

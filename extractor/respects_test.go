@@ -158,9 +158,21 @@ func TestGroupStaysAsLongAsItsMembersAreHeld(t *testing.T) {
 	e.wantLosses("group removed: 1") // that wasn't what was shown
 }
 
-// Who approves the removal of groups approves that their members lose them.
+// Who approves the removal of groups approves that their members lose them, even those of whom something else is held.
 func TestApprovedGroupTakesItsMemberships(t *testing.T) {
 	e := company(t, 20, "a", "b", "c", "d", "e", "f", "g")
+	e.groups = e.groups[6:]
+	e.pass()
+	e.lose("mail", uids(0, 20)...)
+	n := e.pass()
+	e.wantHeld(n, "group removed: 6 of 7", "user attribute mail: 20 of 20")
+	n = e.approve(n.Held[0])
+	e.wantHeld(n, "user attribute mail: 20 of 20")
+	if n.Groups.Removed != 6 {
+		t.Errorf("groups: %+v", n.Groups)
+	}
+
+	e = company(t, 20, "a", "b", "c", "d", "e", "f", "g")
 	e.groups = e.groups[6:]
 	s := e.pass()
 	e.wantHeld(s, "group removed: 6 of 7")
@@ -173,6 +185,16 @@ func TestApprovedGroupTakesItsMemberships(t *testing.T) {
 		t.Errorf("groups: %+v, users: %+v", s.Groups, s.Users)
 	}
 	e.wantLosses()
+}
+
+// A gone group names nobody: there is no need to ask for each of its members.
+func TestGoneGroupsAreNotAskedForEachMember(t *testing.T) {
+	e := company(t, 40, "all")
+	e.groups = nil
+	e.wantHeld(e.pass(), "group removed: 1 of 1")
+	if e.groupsOf != 0 {
+		t.Errorf("asked %d times", e.groupsOf)
+	}
 }
 
 func TestHealedAndLostAgainIsAFreshLoss(t *testing.T) {

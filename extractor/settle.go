@@ -42,12 +42,13 @@ func (p *pass) knowGoneGroups(ctx context.Context) error {
 	return nil
 }
 
-// withholdGroups keeps the groups that held users keep: they aren't removed before those have left them, unless a person approved it.
+// withholdGroups keeps the groups that held users keep: they aren't removed before those have left them. Where a person approved that a group is
+// removed, its members lose nothing, and don't keep it.
 func (p *pass) withholdGroups() {
 	ahead := p.gone[proto.KindGroup][:0]
 	kept := map[*known]bool{}
 	for id := range p.keptBy {
-		if g, ok := p.goneGroups[id]; ok && !g.approved {
+		if g, ok := p.goneGroups[id]; ok {
 			kept[g.known] = true
 		}
 	}

@@ -25,6 +25,17 @@ func (s *stopping) Publish(ctx context.Context, e proto.Event) (uint64, error) {
 	return s.Log.Publish(ctx, e)
 }
 
+// kill makes a pass whose writer is killed when it publishes event number at.
+func (e *env) kill(log extractor.Log, at int) {
+	e.t.Helper()
+	if _, err := extractor.New(e.cfg, e.directory, &stopping{Log: log, at: at}).Pass(e.t.Context(), extractor.Options{}); !errors.Is(err, errKilled) {
+		e.t.Fatal(at, err)
+	}
+	if _, err := e.log.Flush(e.t.Context()); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
 func TestSlowBleedingIsHeldByTheWindow(t *testing.T) {
 	e := company(t, 200)
 	for i := range 2 {
@@ -68,14 +79,16 @@ func TestChangesCountForTheWindow(t *testing.T) {
 // Each of the events may be the last one that a pass publishes: what was taken is counted once.
 func TestCrashNeitherLosesNorDoublesCounts(t *testing.T) {
 	for _, closes := range []bool{true, false} { // whether it could close its snapshot itself
-		for at := 2; at <= 6; at++ {
-			e := company(t, 200, "all")
+		for at := 2; at <= 7; at++ {
+			e := company(t, 200, "all", "few")
+			e.team("few", uids(20, 21)...)
+			e.cfg.Limits = extractor.Limits{}
+			e.pass()
 			e.leaveAll(uids(0, 3))
 			e.lose("mail", uids(10, 13)...)
 			e.team("all", uids(5, 200)...)
-			e.groups = append(e.groups, extractor.Record{})[:1]
-			before, last, _ := e.log.Bounds(t.Context())
-			_ = before
+			e.groups = e.groups[1:]
+			_, last, _ := e.log.Bounds(t.Context())
 			var log extractor.Log = &stopping{Log: e.log, at: at}
 			if closes {
 				log = &stoppingOnce{stopping{Log: e.log, at: at}}
@@ -94,12 +107,12 @@ func TestCrashNeitherLosesNorDoublesCounts(t *testing.T) {
 				}
 				count(t, got, ev)
 			}
-			for what, n := range map[string]int{"user removed": 3, "user attribute mail": 3, "user membership": 2, "user membership gid-all": 2} {
+			for what, n := range map[string]int{"user removed": 3, "user attribute mail": 3, "user membership": 3, "user membership gid-all": 2, "group removed": 1} {
 				if got[what] != n {
 					t.Errorf("closes=%v, killed at event %d: %s: %d, wanted %d (%v)", closes, at, what, got[what], n, got)
 				}
 			}
-			if s := e.published(last); !slices.Contains(s, "aborted 2") || !slices.Contains(s, "committed 3") {
+			if s := e.published(last); !slices.Contains(s, "aborted 3") || !slices.Contains(s, "committed 4") {
 				t.Errorf("%q", s)
 			}
 		}
