@@ -227,28 +227,13 @@ func (f *facts) readMemberships(ctx context.Context, r Reader, s settings, items
 			}
 		}
 	}
-	links, err := r.Links(ctx, s.source, proto.KindGroup, keys(wanted))
+	groups, err := groupsOf(ctx, r, s.source, keys(wanted))
 	if err != nil {
 		return err
 	}
-	var pks []string
-	for _, l := range links {
-		if l.State == Present && l.PK != "" {
-			pks = append(pks, l.PK)
-		}
-	}
-	rows, err := r.Rows(ctx, proto.KindGroup, pks)
-	if err != nil {
-		return err
-	}
-	there := map[string]bool{}
-	for _, row := range rows {
-		there[row.PK] = true
-	}
-	for _, l := range links {
-		if l.State == Present && there[l.PK] {
-			f.groups[l.ID] = l
-		}
+	f.groups = make(map[string]Link, len(groups))
+	for _, l := range groups {
+		f.groups[l.ID] = l
 	}
 	members, err := r.Memberships(ctx, s.source, keys(f.rows))
 	if err != nil {
@@ -258,6 +243,35 @@ func (f *facts) readMemberships(ctx context.Context, r Reader, s settings, items
 		f.memberships[m.User] = append(f.memberships[m.User], m.Group)
 	}
 	return nil
+}
+
+func groupsOf(ctx context.Context, r Reader, source string, ids []string) ([]Link, error) {
+	if g, ok := r.(GroupReader); ok {
+		return g.Groups(ctx, source, ids)
+	}
+	return PresentGroups(ctx, r, source, ids)
+}
+
+// PresentGroups is what GroupReader's Groups returns, looked up.
+func PresentGroups(ctx context.Context, r Reader, source string, ids []string) ([]Link, error) {
+	links, err := r.Links(ctx, source, proto.KindGroup, ids)
+	if err != nil {
+		return nil, err
+	}
+	links = slices.DeleteFunc(links, func(l Link) bool { return l.State != Present || l.PK == "" })
+	pks := make([]string, len(links))
+	for i, l := range links {
+		pks[i] = l.PK
+	}
+	rows, err := r.Rows(ctx, proto.KindGroup, pks)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[string]bool, len(rows))
+	for _, row := range rows {
+		there[row.PK] = true
+	}
+	return slices.DeleteFunc(links, func(l Link) bool { return !there[l.PK] }), nil
 }
 
 // readSuperusers reads who is an active superuser, if an item is one and may stop to be.

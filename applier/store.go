@@ -65,6 +65,13 @@ type Reader interface {
 	Complete(ctx context.Context) ([]string, error)
 }
 
+// GroupReader is a Reader that may remember groups: every batch of users asks for the same ones.
+type GroupReader interface {
+	// Groups returns the present links of these groups, as far as their rows are there. A row that was deleted since the store last saw it
+	// may be taken for there; Write refuses it then.
+	Groups(ctx context.Context, source string, ids []string) ([]Link, error)
+}
+
 // Tx is a read-write transaction.
 type Tx interface {
 	Reader

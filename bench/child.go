@@ -209,7 +209,7 @@ func (j job) applying(ctx context.Context, log *bus.Log, extract func() (uint64,
 	}
 	a := applier.New(applier.Config{
 		Target: source, Source: source, Users: users, Groups: groups, Memberships: true, Adopt: applier.Adoption{Existing: true},
-		BatchEntries: 5000, // as the program does it
+		BatchEntries: 3000, // as the program does it
 	}, st, log)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group errgroup.Group

@@ -19,7 +19,7 @@ type memory struct {
 	at     applier.Checkpoint // that it is true for
 	seed   maphash.Seed
 	bits   []uint64
-	groups map[string]applier.Link // by id: those of the groups, which every batch of users asks for
+	groups map[string]applier.Link // by id: those of the groups
 }
 
 // memoryBits is the size of a Bloom filter of 4 MiB: with a million entries, six in a thousand are looked up in vain.
@@ -80,21 +80,23 @@ func (m *memory) among(source string, kind proto.Kind, ids []string) []string {
 	return possible
 }
 
-// links returns the links that are remembered as a whole, and the ids that are left to ask for.
-func (m *memory) links(source string, kind proto.Kind, ids []string) (found []applier.Link, ask []string) {
-	ask = m.among(source, kind, ids)
-	if m == nil || m.source != source || kind != proto.KindGroup {
-		return nil, ask
+// Groups returns the present links of these groups. What isn't remembered is looked up.
+func (r *reader) Groups(ctx context.Context, source string, ids []string) ([]applier.Link, error) {
+	m := r.known
+	if m == nil || m.source != source {
+		return applier.PresentGroups(ctx, r, source, ids)
 	}
-	left := ask[:0]
-	for _, id := range ask {
-		if l, ok := m.groups[id]; ok {
+	var found []applier.Link
+	var ask []string
+	for _, id := range distinct(ids) {
+		if l, ok := m.groups[id]; !ok {
+			ask = append(ask, id)
+		} else if l.State == applier.Present && l.PK != "" {
 			found = append(found, l)
-		} else {
-			left = append(left, id)
 		}
 	}
-	return found, left
+	looked, err := applier.PresentGroups(ctx, r, source, ask)
+	return append(found, looked...), err
 }
 
 // recall takes what the store remembers of the state that the checkpoint had, or begins to remember where there is nothing yet.

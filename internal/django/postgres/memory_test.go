@@ -50,6 +50,15 @@ func found(ctx context.Context, t *testing.T, r applier.Reader, kind proto.Kind,
 	return len(links), len(rows), countInside(ctx, t, r, scans) - before
 }
 
+func groupsIn(ctx context.Context, t *testing.T, tx applier.Tx, ids ...string) []applier.Link {
+	t.Helper()
+	groups, err := tx.(applier.GroupReader).Groups(ctx, "corp", ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return groups
+}
+
 func TestAFirstLoadLooksUpOnlyWhatMayBeThere(t *testing.T) {
 	e := site(t)
 	e.db.Exec("INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined) " +
@@ -67,8 +76,8 @@ func TestAFirstLoadLooksUpOnlyWhatMayBeThere(t *testing.T) {
 		if ids, names, _ := found(ctx, t, tx, proto.KindUser, "ada", "BOB", "dora"); ids != 1 || names != 2 {
 			t.Errorf("known ones: %d links, %d rows", ids, names)
 		}
-		if ids, _, lookups := found(ctx, t, tx, proto.KindGroup, "staff", "staff"); ids != 1 || lookups > 1 { // by its name
-			t.Errorf("a group: %d links, %d look-ups", ids, lookups)
+		if groups := groupsIn(ctx, t, tx, "staff", "dev", "staff"); len(groups) != 1 || groups[0].PK == "" {
+			t.Errorf("groups: %v", groups)
 		}
 		return nil
 	}, proto.KindUser, first(newUser("cleo")))
@@ -156,8 +165,31 @@ func TestGroupsOfAnUndoneTransactionAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.advance(1, 2, func(ctx context.Context, tx applier.Tx) error {
-		if ids, _, _ := found(ctx, t, tx, proto.KindGroup, "staff"); ids != 0 {
-			t.Errorf("%d links", ids)
+		if groups := groupsIn(ctx, t, tx, "staff"); len(groups) != 0 {
+			t.Errorf("groups: %v", groups)
+		}
+		return nil
+	}, proto.KindUser)
+}
+
+// Whoever deletes the row of a remembered group makes the database refuse her members; looked up, it isn't there.
+func TestARememberedGroupThatIsDeletedIsRefused(t *testing.T) {
+	e := site(t)
+	e.advance(0, 1, nil, proto.KindGroup, first(newGroup("staff")))
+	e.db.Exec("DELETE FROM auth_group")
+	e.advance(1, 2, func(ctx context.Context, tx applier.Tx) error {
+		groups := groupsIn(ctx, t, tx, "staff")
+		if len(groups) != 1 {
+			return fmt.Errorf("%d groups are remembered", len(groups))
+		}
+		ada := first(newUser("ada"))
+		ada.Join = []string{groups[0].PK}
+		err := tx.Savepoint(ctx, func() error { return tx.Write(ctx, proto.KindUser, []applier.Change{ada}) })
+		if data := (*applier.DataError)(nil); !errors.As(err, &data) {
+			return fmt.Errorf("want a DataError, got %w", err)
+		}
+		if groups := groupsIn(ctx, t, tx, "staff"); len(groups) != 0 {
+			t.Errorf("%d groups are there", len(groups))
 		}
 		return nil
 	}, proto.KindUser)

@@ -11,6 +11,8 @@ import (
 	"ldapsync/proto"
 )
 
+var _ applier.GroupReader = (*tx)(nil)
+
 // reader is an applier.Reader on one transaction.
 type reader struct {
 	store          *Store
@@ -42,9 +44,8 @@ func distinct(keys []string) []string {
 
 // Links returns the links of these entries.
 func (r *reader) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]applier.Link, error) {
-	known, ask := r.known.links(source, kind, distinct(ids))
-	asked, err := r.links(ctx, linksByID, len(ask), source, string(kind), ask)
-	return append(known, asked...), err
+	ids = r.known.among(source, kind, distinct(ids))
+	return r.links(ctx, linksByID, len(ids), source, string(kind), ids)
 }
 
 // LinksOf returns the links of every source to these rows.
