@@ -120,7 +120,7 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 			return nil, nil, err
 		}
 	}
-	state, err := proto.ReadState(ctx, a.stream, at.from, at.to)
+	state, err := a.readState(ctx, at.from, at.to)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -134,6 +134,21 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 	live := next
 	live.Sequence, live.Mode = at.to, modeLive
 	return &live, held, a.commit(ctx, &next, live, nil, false)
+}
+
+// readState returns the state of the stream after to, which is told from from on. A stream that was cut behind from is an error, and never a smaller
+// state: what isn't in it would be swept.
+func (a *Applier) readState(ctx context.Context, from, to uint64) (*proto.State, error) {
+	state, err := proto.ReadState(ctx, a.stream, from, to)
+	if err != nil {
+		return nil, err
+	}
+	first, last, err := a.stream.Bounds(ctx)
+	if err == nil && first > from && first <= last {
+		err = fault.Passing(fault.Stream, "ldapsync snapshots list shows what is left; history.keep says for how long",
+			"the history of source %s from sequence %d to %d was cut off", a.cfg.Source, from, first-1)
+	}
+	return state, err
 }
 
 // bring applies every entry of a state, groups first. The checkpoint stays.

@@ -231,3 +231,73 @@ func TestReplayStopsTheLiveApplier(t *testing.T) {
 	}
 	e.want("1 ada")
 }
+
+// What was cut off isn't an entry less: nobody is swept for it.
+func TestReplayOfWhatWasCutOffIsRefused(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	e.upsert("bob")
+	first := e.full(1)
+	e.upsert("ada", "bob")
+	e.full(4)
+	e.mustApply()
+	e.stream.cut = 2
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err == nil || !strings.Contains(err.Error(), "was cut off") {
+		t.Errorf("replayed: %v", err)
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).PreviewReplay(t.Context(), first, nil); err == nil {
+		t.Error("planned")
+	}
+	if e.checkpoint.Mode != modeLive {
+		t.Errorf("mode %q", e.checkpoint.Mode)
+	}
+	e.wantPresent("id-ada", "id-bob")
+}
+
+// A plan of more changes than are kept in mind is told to be rough, and forgets nobody.
+func TestPlanOfManyChangesIsRough(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.BatchEntries = 1
+	e.group("dev")
+	e.upsert("ada in dev", "bob in dev", "eve in dev", "kim")
+	state, err := New(e.cfg, e.memory, e.stream).readState(t.Context(), 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum Summary
+	p := previewer{Applier: New(e.cfg, e.memory, e.stream), over: newOverlay(memoryTx{e.memory, e.over.clone()}), sum: &sum, each: func(proto.Kind, Change) {}, most: 2}
+	if err := p.state(t.Context(), state); err != nil {
+		t.Fatal(err)
+	}
+	if !p.rough || sum.Users.Created != 4 || sum.Users.Joined != 3 || len(p.over.links[proto.KindUser]) > 2 {
+		t.Errorf("rough %v, %+v, %d in mind", p.rough, sum.Users, len(p.over.links[proto.KindUser]))
+	}
+}
+
+// A release while the live applier looks again: both bring it to the present, and neither fails.
+func TestReleaseBesideALiveApplier(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	first := e.full(1)
+	e.upsert("ada mail=a@x", "bob")
+	e.full(3)
+	e.mustApply()
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	moved := false
+	e.fail = func() error {
+		if e.checkpoint.Mode == modeBehind && !moved {
+			moved = true // the live applier has seen the release, and ends first
+			live := Checkpoint{Source: e.checkpoint.Source, StreamID: e.checkpoint.StreamID, Sequence: 4, Mapping: e.checkpoint.Mapping, Mode: modeLive}
+			e.checkpoint = &live
+		}
+		return nil
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !moved || !e.checkpoint.Live() {
+		t.Errorf("moved %v, mode %q", moved, e.checkpoint.Mode)
+	}
+}

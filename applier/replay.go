@@ -44,7 +44,7 @@ type replay struct {
 }
 
 func (r *replay) run(ctx context.Context) error {
-	state, err := proto.ReadState(ctx, r.stream, r.at.From, r.at.To)
+	state, err := r.readState(ctx, r.at.From, r.at.To)
 	if err != nil {
 		return err
 	}
@@ -132,6 +132,7 @@ func (r *replay) apply(ctx context.Context, cp *Checkpoint, runs []batch, done b
 			})
 		})
 		if err != nil || !writes {
+			r.unchanged(runs)
 			return err
 		}
 	}
@@ -140,6 +141,17 @@ func (r *replay) apply(ctx context.Context, cp *Checkpoint, runs []batch, done b
 
 // overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to.
 const overlayUsers = 100_000
+
+// unchanged counts what was found as it should be.
+func (r *replay) unchanged(runs []batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, run := range runs {
+		if r.cfg.mapping(run.kind) != nil {
+			r.summary.counts(run.kind).Unchanged += len(run.items)
+		}
+	}
+}
 
 // PreviewReplay plans what Replay would do, in one read-only transaction. each is called for every change but Unchanged and Touch, and
 // may be nil. What the limit would hold is returned; then none of the removals that it tells of would happen. Memory is bounded: see Rough.
@@ -154,7 +166,7 @@ func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(prot
 	if err != nil {
 		return done, err
 	}
-	state, err := proto.ReadState(ctx, a.stream, at.From, at.To)
+	state, err := a.readState(ctx, at.From, at.To)
 	if err != nil {
 		return done, err
 	}
@@ -180,7 +192,7 @@ func (p *previewer) catchUp(ctx context.Context) error {
 	if err != nil {
 		return notFoundIsNothing(err)
 	}
-	state, err := proto.ReadState(ctx, p.stream, at.from, at.to)
+	state, err := p.readState(ctx, at.from, at.to)
 	if err != nil {
 		return err
 	}

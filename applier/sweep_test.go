@@ -63,14 +63,17 @@ func TestLocalSuperuserIsOutOfReach(t *testing.T) {
 		e.all()
 		e.cfg.Scope = scope
 		e.local("root", true)
+		e.local("boss", true)
 		e.local("clerk", false)
 		e.upsert("ada", "root")
 		e.commitSnapshot()
 		e.mustApply()
 		e.commitSnapshot()
 		e.mustApply()
-		if l := e.over.owned[proto.KindUser]["1"]; len(l) > 0 {
-			t.Errorf("scope %s: the superuser has links %v", scope, l)
+		for _, pk := range []string{"1", "2"} {
+			if l := e.over.owned[proto.KindUser][pk]; len(l) > 0 {
+				t.Errorf("scope %s: a superuser has links %v", scope, l)
+			}
 		}
 		if scope == ScopeLinked {
 			e.wantGone()

@@ -126,5 +126,5 @@ func (a *Applier) stateOf(ctx context.Context, cp *Checkpoint) (*proto.State, er
 	} else if notFoundIsNothing(err) != nil {
 		return nil, err
 	}
-	return proto.ReadState(ctx, a.stream, from, cp.Sequence)
+	return a.readState(ctx, max(from, 1), cp.Sequence)
 }
