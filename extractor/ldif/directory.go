@@ -135,11 +135,27 @@ func (s *Session) prepare(ctx context.Context, pinned string) error {
 			return fault.Passing(fault.Directory, "is it spelled right? the first entry of the file is "+top, "%s: nothing lies below base %s", s.cfg.URI, s.bases[i].dn)
 		}
 	}
+	s.warnOfUnknown()
 	s.dns.sort()
 	if err := s.noDouble(); err != nil {
 		return err
 	}
 	return s.chooseID(pinned, candidates, having)
+}
+
+// warnOfUnknown names what a filter asks about and no entry of the file has: it may be that nobody has it, or that it wasn't dumped.
+func (s *Session) warnOfUnknown() {
+	for _, filter := range []string{s.cfg.UserFilter, s.cfg.GroupFilter} {
+		if filter == "" {
+			continue
+		}
+		attributes, _ := ldapmatch.Attributes(filter) // New has compiled it
+		for _, name := range attributes {
+			if !s.names.known(name) {
+				s.cfg.Logger.Warn("no entry of the file has an attribute that the filter asks about: was the file made without it?", "uri", s.cfg.URI, "filter", filter, "attribute", name)
+			}
+		}
+	}
 }
 
 func (r *record) has(slot int) bool {

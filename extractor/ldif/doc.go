@@ -14,7 +14,7 @@
 //
 // Not promised: that a dump without such a count wasn't cut exactly between two entries. Keep ldapsearch's comments (-L instead of
 // -LLL), write the dump to another name, and rename it if the program that wrote it ended well; what a cut dump lacks is then held by the limits of removal
-// safety alone. Nor the server's schema: see internal/ldapmatch. Memberships through nested groups can't be asked for by a filter.
+// safety alone. Nor that it has all attributes: what a filter asks about and no entry has is named in the log. Nor the server's schema: see internal/ldapmatch. Memberships through nested groups can't be asked for by a filter.
 //
 // Memory: 16 bytes an entry, 16 more for each that was listed (48 while the index grows), 16 for each membership once GroupsOf was asked; one
 // entry at a time, of at most 256 MiB.

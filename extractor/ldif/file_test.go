@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -277,6 +278,20 @@ func TestActiveDirectory(t *testing.T) {
 	}
 	if _, err := s.Group(t.Context(), "cn=everybody,dc=example"); err == nil {
 		t.Error("a part of the members was taken for all")
+	}
+}
+
+// What the filter asks about and the file hasn't is said: half of a filter may be about what wasn't dumped.
+func TestUnknownAttributesOfFiltersAreNamed(t *testing.T) {
+	var log strings.Builder
+	cfg := config(file(t, ada+"\n"))
+	cfg.UserFilter, cfg.GroupFilter = "(&(objectClass=person)(commonName=*)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))", ""
+	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	if got := collect(t, open(t, cfg).Users(t.Context())); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "attribute=userAccountControl") {
+		t.Errorf("logged %q", got)
 	}
 }
 

@@ -42,6 +42,12 @@ func (n *names) of(name string) int {
 	return slot
 }
 
+// known tells whether an attribute has a slot.
+func (n *names) known(name string) bool {
+	_, ok := n.folded[ldapmatch.MatchName(name)]
+	return ok
+}
+
 // slot returns the slot of an attribute; none for what can't be a name, tooMany if there were too many of them. Whole is false where the name says that it stands for a part of the
 // values: Active Directory's member;range=0-1499.
 func (n *names) slot(name []byte) (slot int, whole bool) {

@@ -1,6 +1,7 @@
 package ldapmatch_test
 
 import (
+	"slices"
 	"testing"
 
 	"ldapsync/internal/ldapmatch"
@@ -44,6 +45,16 @@ func TestFiltersKnowClassesAndCategories(t *testing.T) {
 		if _, err := ldapmatch.ParseFilter(filter); err == nil {
 			t.Errorf("%q is a filter", filter)
 		}
+	}
+}
+
+func TestAttributesOfAFilter(t *testing.T) {
+	got, err := ldapmatch.Attributes("(&(objectClass=person)(|(SN=a*)(surname>=b)(!(mail=*)))(uac:1.2.840.113556.1.4.803:=2)(:caseExactMatch:=x)(OBJECTCLASS=top))")
+	if want := []string{"objectClass", "SN", "mail", "uac"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if _, err := ldapmatch.Attributes("(uid=ada"); err == nil {
+		t.Error("half a filter has attributes")
 	}
 }
 
