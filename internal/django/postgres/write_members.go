@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +20,12 @@ func (m *members) add(source, user, group string) {
 	m.group = append(m.group, group)
 }
 
+func (m *members) join(c *applier.Change) {
+	for _, group := range c.Join {
+		m.add(c.Source, c.PK, group)
+	}
+}
+
 // joinSQL holds the names that the statements on the table of memberships need.
 type joinSQL struct{ table, user, group string }
 
@@ -26,17 +33,22 @@ func newJoinSQL(j *django.Join) joinSQL {
 	return joinSQL{table: quote(j.Schema, j.Name), user: quote(j.User), group: quote(j.Group)}
 }
 
-// join makes the memberships that changes ask for.
+// join makes the memberships that changes ask for: those of new users in the order of their keys, at the end of the indexes.
 func (t *tx) join(ctx context.Context, _ *table, changes []*applier.Change) error {
 	var m, fresh members
+	var made []*applier.Change
 	for _, c := range changes {
-		to := &m
-		if c.Action == applier.Create {
-			to = &fresh
+		switch {
+		case len(c.Join) == 0:
+		case c.Action == applier.Create:
+			made = append(made, c)
+		default:
+			m.join(c)
 		}
-		for _, group := range c.Join {
-			to.add(c.Source, c.PK, group)
-		}
+	}
+	slices.SortFunc(made, func(a, b *applier.Change) int { return byKey(a.PK, b.PK) })
+	for _, c := range made {
+		fresh.join(c)
 	}
 	if err := t.addMembers(ctx, &fresh); err != nil {
 		return err
