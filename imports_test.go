@@ -64,7 +64,7 @@ var table = []room{
 	{pattern: "cmd/ldapsync", rooms: []string{"*", "*/*", "*/*/*", "*/*/*/*"}, outside: []string{"*"}},
 	{pattern: "cmd/ldapsync/internal/*", rooms: []string{"*", "*/*", "*/*/*", "*/*/*/*"}, outside: []string{"*"}},
 	{pattern: "bench", rooms: []string{"*", "*/*", "*/*/*"}, outside: []string{"*"}}, // a command, as cmd/ldapsync is one
-	{pattern: "internal/testenv", outside: []string{"*"}},
+	{pattern: "internal/testenv", rooms: []string{"*", "*/*", "*/*/*"}, outside: []string{"*"}},
 	{pattern: "deploy"}, // tests of the files there
 	{pattern: "scripts/*"},
 }
