@@ -1,7 +1,6 @@
 package extractor
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"iter"
 
@@ -18,13 +17,10 @@ type baseline struct {
 
 const chunkLen = 1 << 12
 
-// key stands for an id: 16 bytes of its SHA-256.
+// key stands for an id, see proto.EntryKey.
 type key [16]byte
 
-func keyOf(id string) key {
-	sum := sha256.Sum256([]byte(id))
-	return key(sum[:16])
-}
+func keyOf(id string) key { return proto.EntryKey(id) }
 
 // known is one entry of the baseline.
 type known struct {

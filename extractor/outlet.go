@@ -86,6 +86,14 @@ const lossSize = 64
 // mostGroups is of how many groups, the largest, a message tells the losses one by one.
 func (o *outlet) mostGroups() int { return min(mostGroups, o.limit()/(4*lossSize)) }
 
+// groupsBeside is the same for a message that has so many bytes of entries, as protobuf.
+func (o *outlet) groupsBeside(entries int) int {
+	if o.cfg.ContentType != proto.ContentTypeProtobuf {
+		entries *= 2
+	}
+	return max(0, min(mostGroups, (o.limit()-entries)/(4*lossSize)))
+}
+
 // fits tells whether an entry fits into a message by itself. One that might not is measured as it will be encoded.
 func (o *outlet) fits(m proto.Message) bool {
 	size := proto.Size(m)
@@ -134,7 +142,7 @@ func (o *outlet) flushUsers(ctx context.Context) error {
 	}
 	seq, err := o.event(ctx, proto.TypeUserUpserted, &proto.UserUpserted{
 		Snapshot: o.snapshot, DigestVersion: proto.DigestVersion,
-		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Users: p.entries, Losses: p.lost.proto(o.mostGroups()),
+		Ids: p.ids, Digests: p.digests, Retained: p.marks(), Users: p.entries, Losses: p.lost.proto(o.groupsBeside(p.size)),
 	})
 	if err != nil {
 		return err

@@ -204,6 +204,9 @@ func TestRivalIsFenced(t *testing.T) {
 	s := e.pass()
 	e.onUsers = func() {
 		e.onUsers = nil
+		if _, err := e.log.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		rival, err := e.bus.Log(t.Context(), "corp")
 		if err != nil {
 			t.Fatal(err)
