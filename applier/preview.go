@@ -37,12 +37,13 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 
 type previewer struct {
 	*Applier
-	over   *overlay
-	buffer batches
-	sum    *Summary
-	each   func(proto.Kind, Change)
-	most   int  // users in over before those planned so far are forgotten; 0: none ever are
-	rough  bool // some were
+	over    *overlay
+	buffer  batches
+	sum     *Summary
+	each    func(proto.Kind, Change)
+	sparing bool // what there are letters of isn't told
+	most    int  // users in over before those planned so far are forgotten; 0: none ever are
+	rough   bool // some were
 }
 
 // backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.
@@ -177,7 +178,7 @@ func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atE
 	}
 	p.over.absorb(s.kind, changes)
 	for _, c := range changes {
-		if atEnd && (c.Action == Skip || c.Action == Park) {
+		if (atEnd || p.sparing) && (c.Action == Skip || c.Action == Park) || p.sparing && c.DropLetter {
 			continue
 		}
 		p.sum.add(s.kind, c)

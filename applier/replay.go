@@ -120,38 +120,13 @@ func (a *Applier) untilStill(ctx context.Context, fn func(*Checkpoint) error) er
 // apply writes batches; those of a snapshot that was replayed before only if they write anything.
 func (r *replay) apply(ctx context.Context, cp *Checkpoint, runs []batch, done bool) error {
 	if done {
-		writes := false
-		err := r.retry(ctx, func() error {
-			return r.store.View(ctx, func(reader Reader) (err error) {
-				for _, run := range runs {
-					if s := r.cfg.settings(run.kind); s.mapping != nil && !writes && err == nil {
-						writes, err = wouldWrite(ctx, reader, s, run.items)
-					}
-				}
-				return err
-			})
-		})
-		if err != nil || !writes {
-			r.unchanged(runs)
-			return err
-		}
+		return r.commitDiffering(ctx, cp, runs)
 	}
 	return r.commit(ctx, cp, *cp, runs, false)
 }
 
 // overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to.
 const overlayUsers = 100_000
-
-// unchanged counts what was found as it should be.
-func (r *replay) unchanged(runs []batch) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, run := range runs {
-		if r.cfg.mapping(run.kind) != nil {
-			r.summary.counts(run.kind).Unchanged += len(run.items)
-		}
-	}
-}
 
 // PreviewReplay plans what Replay would do, in one read-only transaction. each is called for every change but Unchanged and Touch, and
 // may be nil. What the limit would hold is returned; then none of the removals that it tells of would happen. Memory is bounded: see Rough.

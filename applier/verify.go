@@ -5,61 +5,81 @@ import (
 	"errors"
 
 	"ldapsync/internal/fault"
+	"ldapsync/internal/limit"
 	"ldapsync/proto"
 )
 
 // verifyAttempts is how often Verify starts over because a live applier moved the checkpoint meanwhile.
 const verifyAttempts = 3
 
+// VerifyOptions say how to verify.
+type VerifyOptions struct {
+	// Repair writes the changes that put the differences right. Default: false, nothing is written.
+	Repair bool
+	// Most is how many differences are told; all are counted. 0: all are told. Default: 0.
+	Most int
+}
+
+// Verified is what Verify found.
+type Verified struct {
+	Summary         // of the changes that would put it right, or did
+	Users    int    // that the stream has
+	Groups   int    // likewise
+	Sequence uint64 // of the stream: the target's checkpoint
+	Held     *Held  // what a repair left to a person
+}
+
+// Differences counts them: rows that are missing, that differ, or whose entries the stream doesn't have. What couldn't be applied isn't one.
+func (v Verified) Differences() (n int) {
+	for _, c := range []Counts{v.Summary.Users, v.Summary.Groups} {
+		n += c.Created + c.Adopted + c.Relinked + c.Updated + c.Missing + c.Removed
+	}
+	return n
+}
+
 // Verify compares the target with what the stream says at the target's checkpoint: every row, its memberships and its link, whatever the
-// link's digest says. each is called for every difference, as the change that would put it right, and may be nil; with repair these
-// changes are written. The summary counts them. What was published behind the checkpoint isn't looked at: applying it is the
-// live applier's business.
-func (a *Applier) Verify(ctx context.Context, repair bool, each func(proto.Kind, Change)) (Summary, error) {
+// link's digest says. each is called for every difference, as the change that would put it right, and may be nil; with Repair these
+// changes are written. What was published behind the checkpoint isn't looked at: applying it is the live applier's business.
+// Entries that couldn't be applied, and are dead letters or parked, are no differences.
+func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.Kind, Change)) (Verified, error) {
 	cfg := a.cfg
 	cfg.every = true
 	cfg.OnChange = func(proto.Kind, Change) {}
-	if repair && each != nil {
+	if o.Repair && each != nil {
 		cfg.OnChange = each
 	}
 	var err error
 	for range verifyAttempts {
-		v := &verifier{Applier: New(cfg, a.store, a.stream), found: &found{each: each}}
-		if err = v.run(ctx, repair); err == nil {
-			if repair {
-				return v.Summary(), nil
-			}
-			return v.found.tell(), nil
+		v := &verifier{Applier: New(cfg, a.store, a.stream), options: o, each: each}
+		if err = v.run(ctx); err == nil {
+			v.tell()
+			return v.found, nil
 		}
 		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
 			break
 		}
 	}
-	return Summary{}, err
+	return Verified{}, err
 }
 
-// found collects differences, which are told once it is certain that they were one state's.
-type found struct {
-	sum     Summary
+// verifier is one attempt. Differences are told once it is certain that they were one state's.
+type verifier struct {
+	*Applier
+	options VerifyOptions
 	each    func(proto.Kind, Change)
+	found   Verified
 	changes []kindChanges
 }
 
-func (f *found) tell() Summary {
-	for _, run := range f.changes {
+func (v *verifier) tell() {
+	for _, run := range v.changes {
 		for _, c := range run.changes {
-			f.each(run.kind, c)
+			v.each(run.kind, c)
 		}
 	}
-	return f.sum
 }
 
-type verifier struct {
-	*Applier
-	found *found
-}
-
-func (v *verifier) run(ctx context.Context, repair bool) error {
+func (v *verifier) run(ctx context.Context) error {
 	cp, err := v.store.Checkpoint(ctx, v.cfg.Source)
 	if err != nil {
 		return err
@@ -68,14 +88,75 @@ func (v *verifier) run(ctx context.Context, repair bool) error {
 	if err != nil {
 		return err
 	}
-	if repair {
-		if err := v.bring(ctx, cp, state); err != nil {
+	if v.options.Repair {
+		if err := v.repair(ctx, cp, state); err != nil {
 			return err
 		}
-		_, err := v.sweepLinks(ctx, cp, state)
+	} else if err := v.compare(ctx, cp, state); err != nil {
 		return err
 	}
-	if err := v.compare(ctx, state); err != nil {
+	v.found.Users, v.found.Groups, v.found.Sequence = state.Len(proto.KindUser), state.Len(proto.KindGroup), state.Sequence()
+	return nil
+}
+
+// repair writes what differs.
+func (v *verifier) repair(ctx context.Context, cp *Checkpoint, state *proto.State) error {
+	for runs, err := range batchesOf(ctx, state, v.cfg.BatchEntries) {
+		if err == nil {
+			err = v.commitDiffering(ctx, cp, runs)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	held, err := v.sweepLinks(ctx, cp, state)
+	v.found.Summary, v.found.Held = v.Summary(), held
+	return err
+}
+
+// commitDiffering applies batches, unless they would write nothing. The checkpoint stays.
+func (a *Applier) commitDiffering(ctx context.Context, cp *Checkpoint, runs []batch) error {
+	writes := false
+	err := a.retry(ctx, func() error {
+		return a.store.View(ctx, func(r Reader) (err error) {
+			writes = false
+			for _, run := range runs {
+				if s := a.cfg.settings(run.kind); s.mapping != nil && !writes && err == nil {
+					writes, err = wouldWrite(ctx, r, s, run.items)
+				}
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if writes {
+		return a.commit(ctx, cp, *cp, runs, false)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, run := range runs {
+		if a.cfg.mapping(run.kind) != nil {
+			a.summary.counts(run.kind).Unchanged += len(run.items)
+		}
+	}
+	return nil
+}
+
+// compare plans for every entry in one read-only transaction, at the end of which the checkpoint must still be where it was.
+func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.State) error {
+	v.cfg.Limit = limit.Limit{} // nothing is taken away
+	err := v.store.View(ctx, func(r Reader) error {
+		v.found.Summary, v.changes = Summary{}, nil
+		p := previewer{Applier: v.Applier, over: newOverlay(r), sum: &v.found.Summary, each: v.note, most: overlayUsers, sparing: true}
+		if err := p.state(ctx, state); err != nil {
+			return err
+		}
+		_, err := p.strays(ctx, r, state)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	now, err := v.store.Checkpoint(ctx, v.cfg.Source)
@@ -85,23 +166,10 @@ func (v *verifier) run(ctx context.Context, repair bool) error {
 	return err
 }
 
-// compare plans for every entry in one read-only transaction.
-func (v *verifier) compare(ctx context.Context, state *proto.State) error {
-	return v.store.View(ctx, func(r Reader) error {
-		v.found.sum, v.found.changes = Summary{}, nil
-		note := func(proto.Kind, Change) {}
-		if v.found.each != nil {
-			note = func(kind proto.Kind, c Change) {
-				v.found.changes = append(v.found.changes, kindChanges{kind, []Change{c}})
-			}
-		}
-		p := previewer{Applier: v.Applier, over: newOverlay(r), sum: &v.found.sum, each: note}
-		if err := p.state(ctx, state); err != nil {
-			return err
-		}
-		_, err := p.strays(ctx, r, state)
-		return err
-	})
+func (v *verifier) note(kind proto.Kind, c Change) {
+	if v.each != nil && (v.options.Most == 0 || len(v.changes) < v.options.Most) {
+		v.changes = append(v.changes, kindChanges{kind, []Change{c}})
+	}
 }
 
 // stateOf returns the state that the stream has at a checkpoint.
@@ -117,14 +185,38 @@ func (a *Applier) stateOf(ctx context.Context, cp *Checkpoint) (*proto.State, er
 	if err != nil {
 		return nil, err
 	}
-	if from > cp.Sequence {
-		return nil, fault.New(fault.Stream, "ldapsync run brings it to the present first",
-			"it is at sequence %d of source %s, but the stream begins at %d", cp.Sequence, a.cfg.Source, from)
-	}
-	if at, err := a.lastSnapshot(ctx); err == nil && at.to <= cp.Sequence {
-		from = max(from, at.from) // else the longer way leads to the same state
-	} else if notFoundIsNothing(err) != nil {
+	at, err := a.lastSnapshot(ctx)
+	switch {
+	case notFoundIsNothing(err) != nil:
 		return nil, err
+	case err == nil && at.to <= cp.Sequence:
+		from = max(from, at.from)
+	default: // the longer way leads to the same state
+		if err := a.begins(ctx, from, cp.Sequence); err != nil {
+			return nil, err
+		}
 	}
 	return a.readState(ctx, max(from, 1), cp.Sequence)
+}
+
+// begins refuses a history that was cut off so far that it doesn't tell the whole state at a sequence: it must have its first event, or the end of
+// a full snapshot before that.
+func (a *Applier) begins(ctx context.Context, first, to uint64) error {
+	if first <= 1 {
+		return nil
+	}
+	for e, err := range a.stream.Read(ctx, first, to) {
+		if err != nil {
+			return err
+		}
+		if e.Type != proto.TypeSnapshotCommitted {
+			continue
+		}
+		var m proto.SnapshotCommitted
+		if err := proto.Unmarshal(e, &m); err != nil || m.GetFull() {
+			return err
+		}
+	}
+	return fault.New(fault.Stream, "ldapsync run brings it to the present first",
+		"it is at sequence %d of source %s, but the stream begins at %d", to, a.cfg.Source, first)
 }

@@ -18,7 +18,7 @@ func (e *env) differences(repair bool) (lines []string) {
 		}
 		lines = append(lines, line+fmt.Sprintf(" +%d -%d", len(c.Join), len(c.Leave)))
 	}
-	if _, err := New(e.cfg, e.memory, e.stream).Verify(e.t.Context(), repair, each); err != nil {
+	if _, err := New(e.cfg, e.memory, e.stream).Verify(e.t.Context(), VerifyOptions{Repair: repair}, each); err != nil {
 		e.t.Fatal(err)
 	}
 	slices.Sort(lines)
@@ -73,4 +73,61 @@ func TestVerifyKeepsToTheCheckpoint(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	e.want("1 ada a@x")
+}
+
+// Entries that couldn't be applied are no differences, even where the next attempt would succeed.
+func TestVerifyLeavesLettersAlone(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada", "2:ADA", "3:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.wantLetters(`2 parked=false "ADA" is taken by uid=ada`)
+	found, err := New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{}, nil)
+	if err != nil || found.Differences() != 0 || found.Users != 3 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
+// Of many differences the first are told and all are counted.
+func TestVerifyTellsTheFirstAndCountsAll(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada", "bob", "eve")
+	e.commitSnapshot()
+	e.mustApply()
+	for pk, row := range e.over.rows[proto.KindUser] {
+		row.Values = slices.Clone(row.Values)
+		row.Values[1] = "by@hand"
+		e.over.rows[proto.KindUser][pk] = row
+	}
+	told := 0
+	found, err := New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{Most: 2}, func(proto.Kind, Change) { told++ })
+	if err != nil || found.Differences() != 3 || told != 2 {
+		t.Errorf("%+v, %d told, %v", found, told, err)
+	}
+	updates := e.updates
+	if found, err = New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{Repair: true}, nil); err != nil || found.Differences() != 3 {
+		t.Errorf("repaired: %+v, %v", found, err)
+	}
+	if found, err = New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{Repair: true}, nil); err != nil || found.Differences() != 0 || e.updates != updates+1 {
+		t.Errorf("again: %+v in %d transactions, %v", found, e.updates-updates, err)
+	}
+}
+
+// A history that begins in the middle of what the target has seen doesn't tell who was there: nobody is swept for it.
+func TestVerifyOfWhatWasCutOffIsRefused(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada", "bob")
+	e.full(1)
+	e.mustApply()
+	e.upsert("ada")
+	e.mustApply() // in the middle of the next full snapshot
+	e.upsert("bob")
+	e.full(3)
+	e.upsert("ada", "bob")
+	e.full(6)
+	e.stream.cut = 3
+	if _, err := New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{Repair: true}, nil); err == nil {
+		t.Error("verified")
+	}
+	e.wantPresent("id-ada", "id-bob")
 }
