@@ -132,6 +132,12 @@ func (s *stoppingOnce) Publish(ctx context.Context, e proto.Event) (uint64, erro
 // count adds the losses of a bracket.
 func count(t *testing.T, to map[string]int, ev proto.Event) {
 	t.Helper()
+	if err := countInto(to, ev); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func countInto(to map[string]int, ev proto.Event) error {
 	var losses []*proto.Loss
 	var err error
 	switch ev.Type {
@@ -144,9 +150,6 @@ func count(t *testing.T, to map[string]int, ev proto.Event) {
 		err = proto.Unmarshal(ev, &m)
 		losses = m.Losses
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, l := range losses {
 		what := l.Kind + " " + l.Change
 		if l.Key != "" {
@@ -154,4 +157,5 @@ func count(t *testing.T, to map[string]int, ev proto.Event) {
 		}
 		to[what] += int(l.Count)
 	}
+	return err
 }
