@@ -13,7 +13,7 @@ const (
 func UnusablePassword() string {
 	out := make([]byte, 1, 1+passwordSuffix)
 	out[0] = '!'
-	random := make([]byte, passwordSuffix)
+	random := make([]byte, passwordSuffix+8) // enough at once, nearly always
 	for len(out) < cap(out) {
 		rand.Read(random) // never fails: crypto/rand ends the program instead
 		for _, b := range random {
