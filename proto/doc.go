@@ -35,6 +35,19 @@
 // SnapshotStarted.requests names the request, before the entry events that follow from it. A decision without a hold, or for fewer entries than
 // were shown, says in `note` why. `approved`, of what is then removed or missing, is the hash of that hold.
 //
+// # For integrators: erasure
+//
+// A person who is gone can be erased from the history. Each user.upserted that carried her is repeated without her, as user.replaced, at the end of the
+// stream; then the first one is deleted, as are her user.removed and user.missing: their sequences become holes. Who follows the stream live ignores
+// user.replaced: it says nothing new. Neither does it matter to who begins with the last committed full snapshot, as erasing comes with one that is
+// published before anything is deleted. Who reads further back puts each user.replaced in the place of the sequence that it replaces, the last one
+// where there are several, even if the first event is still there; the header ce-replaces is enough to know them all beforehand. One that replaces a
+// sequence before the beginning of the stream counts for nothing. Whoever keeps a copy of the stream erases there what the stream doesn't have any more:
+// snapshot.forgot says when, and names the person by EntryKey alone. A RunRequest with a Forget asks for it; a snapshot.forgot with a note
+// says why it wasn't done.
+//
+// # Losses
+//
 // `losses` count what went without a person's approval, and only limits need them.
 //
 // The package depends on the protobuf runtime alone, and everything else may depend on it.

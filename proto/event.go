@@ -13,6 +13,7 @@ const (
 	HeaderSource      = "ce-source" // /ldapsync/<source>
 	HeaderTime        = "ce-time"   // RFC 3339; when it was made, by its maker's clock: decides nothing
 	HeaderContentType = "Content-Type"
+	HeaderReplaces    = "ce-replaces" // of user.replaced: the sequence in whose place it stands
 	SpecVersion       = "1.0"
 )
 
@@ -28,6 +29,7 @@ type Event struct {
 	ID          string // ce-id, see HeaderID
 	ContentType string // decides how Data is decoded
 	Data        []byte
+	Replaces    uint64 // of user.replaced: the sequence in whose place it stands; else 0
 
 	// Set by the stream, zero before it is published.
 	Sequence uint64

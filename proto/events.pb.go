@@ -550,6 +550,121 @@ func (x *GroupUpserted) GetGroups() []*Group {
 	return nil
 }
 
+// UserReplaced stands in the place of a UserUpserted from which people were erased: it is that event without them. Its other fields are
+// those of UserUpserted, with the same numbers and names, so that it can be decoded as one.
+type UserReplaced struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the snapshot that the first event belongs to.
+	Snapshot      uint64     `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	DigestVersion uint32     `protobuf:"varint,2,opt,name=digest_version,json=digestVersion,proto3" json:"digest_version,omitempty"`
+	Ids           []string   `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
+	Digests       []byte     `protobuf:"bytes,4,opt,name=digests,proto3" json:"digests,omitempty"`
+	Retained      []Retained `protobuf:"varint,5,rep,packed,name=retained,proto3,enum=ldapsync.v1.Retained" json:"retained,omitempty"`
+	// As they were counted then, the erased people's among them.
+	Losses []*Loss `protobuf:"bytes,6,rep,name=losses,proto3" json:"losses,omitempty"`
+	Users  []*User `protobuf:"bytes,15,rep,name=users,proto3" json:"users,omitempty"`
+	// The stream sequence of the event in whose place it stands: of the first one, also where that was replaced before. The
+	// last of several replacements counts. The header ce-replaces says the same.
+	Replaces uint64 `protobuf:"varint,16,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// When the stream stored that event.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserReplaced) Reset() {
+	*x = UserReplaced{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserReplaced) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserReplaced) ProtoMessage() {}
+
+func (x *UserReplaced) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserReplaced.ProtoReflect.Descriptor instead.
+func (*UserReplaced) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UserReplaced) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
+func (x *UserReplaced) GetDigestVersion() uint32 {
+	if x != nil {
+		return x.DigestVersion
+	}
+	return 0
+}
+
+func (x *UserReplaced) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *UserReplaced) GetDigests() []byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *UserReplaced) GetRetained() []Retained {
+	if x != nil {
+		return x.Retained
+	}
+	return nil
+}
+
+func (x *UserReplaced) GetLosses() []*Loss {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+func (x *UserReplaced) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *UserReplaced) GetReplaces() uint64 {
+	if x != nil {
+		return x.Replaces
+	}
+	return 0
+}
+
+func (x *UserReplaced) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // UserMissing says that a user is no longer in the directory, or no longer matches the source's filter, and will be removed when the
 // source's grace is over. If she returns before, she is published again. Every full snapshot repeats it.
 type UserMissing struct {
@@ -569,7 +684,7 @@ type UserMissing struct {
 
 func (x *UserMissing) Reset() {
 	*x = UserMissing{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +696,7 @@ func (x *UserMissing) String() string {
 func (*UserMissing) ProtoMessage() {}
 
 func (x *UserMissing) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[5]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +709,7 @@ func (x *UserMissing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserMissing.ProtoReflect.Descriptor instead.
 func (*UserMissing) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UserMissing) GetSnapshot() uint64 {
@@ -648,7 +763,7 @@ type UserRemoved struct {
 
 func (x *UserRemoved) Reset() {
 	*x = UserRemoved{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +775,7 @@ func (x *UserRemoved) String() string {
 func (*UserRemoved) ProtoMessage() {}
 
 func (x *UserRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[6]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +788,7 @@ func (x *UserRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserRemoved.ProtoReflect.Descriptor instead.
 func (*UserRemoved) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UserRemoved) GetSnapshot() uint64 {
@@ -718,7 +833,7 @@ type GroupRemoved struct {
 
 func (x *GroupRemoved) Reset() {
 	*x = GroupRemoved{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +845,7 @@ func (x *GroupRemoved) String() string {
 func (*GroupRemoved) ProtoMessage() {}
 
 func (x *GroupRemoved) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[7]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +858,7 @@ func (x *GroupRemoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRemoved.ProtoReflect.Descriptor instead.
 func (*GroupRemoved) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GroupRemoved) GetSnapshot() uint64 {
@@ -792,7 +907,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +919,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[8]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +932,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Question) GetBases() []string {
@@ -891,7 +1006,7 @@ type SnapshotStarted struct {
 
 func (x *SnapshotStarted) Reset() {
 	*x = SnapshotStarted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -903,7 +1018,7 @@ func (x *SnapshotStarted) String() string {
 func (*SnapshotStarted) ProtoMessage() {}
 
 func (x *SnapshotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[9]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -916,7 +1031,7 @@ func (x *SnapshotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotStarted.ProtoReflect.Descriptor instead.
 func (*SnapshotStarted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SnapshotStarted) GetSnapshot() uint64 {
@@ -987,7 +1102,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -999,7 +1114,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[10]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1012,7 +1127,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Counts) GetRead() uint64 {
@@ -1075,7 +1190,7 @@ type Skipped struct {
 
 func (x *Skipped) Reset() {
 	*x = Skipped{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1202,7 @@ func (x *Skipped) String() string {
 func (*Skipped) ProtoMessage() {}
 
 func (x *Skipped) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[11]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1215,7 @@ func (x *Skipped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Skipped.ProtoReflect.Descriptor instead.
 func (*Skipped) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Skipped) GetDn() string {
@@ -1141,7 +1256,7 @@ type SnapshotCommitted struct {
 
 func (x *SnapshotCommitted) Reset() {
 	*x = SnapshotCommitted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1268,7 @@ func (x *SnapshotCommitted) String() string {
 func (*SnapshotCommitted) ProtoMessage() {}
 
 func (x *SnapshotCommitted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[12]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1281,7 @@ func (x *SnapshotCommitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotCommitted.ProtoReflect.Descriptor instead.
 func (*SnapshotCommitted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SnapshotCommitted) GetSnapshot() uint64 {
@@ -1249,7 +1364,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1376,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[13]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1389,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Loss) GetKind() string {
@@ -1337,7 +1452,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1464,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[14]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1477,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Hold) GetKind() string {
@@ -1466,7 +1581,7 @@ type SnapshotHeld struct {
 
 func (x *SnapshotHeld) Reset() {
 	*x = SnapshotHeld{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1478,7 +1593,7 @@ func (x *SnapshotHeld) String() string {
 func (*SnapshotHeld) ProtoMessage() {}
 
 func (x *SnapshotHeld) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[15]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1491,7 +1606,7 @@ func (x *SnapshotHeld) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotHeld.ProtoReflect.Descriptor instead.
 func (*SnapshotHeld) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SnapshotHeld) GetSnapshot() uint64 {
@@ -1537,7 +1652,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +1664,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[16]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +1677,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Verdict) GetHash() string {
@@ -1610,7 +1725,7 @@ type SnapshotDecided struct {
 
 func (x *SnapshotDecided) Reset() {
 	*x = SnapshotDecided{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1737,7 @@ func (x *SnapshotDecided) String() string {
 func (*SnapshotDecided) ProtoMessage() {}
 
 func (x *SnapshotDecided) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[17]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1750,7 @@ func (x *SnapshotDecided) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotDecided.ProtoReflect.Descriptor instead.
 func (*SnapshotDecided) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SnapshotDecided) GetSnapshot() uint64 {
@@ -1673,6 +1788,140 @@ func (x *SnapshotDecided) GetNote() string {
 	return ""
 }
 
+// Forget asks that a user who is gone be erased from the history.
+type Forget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first 16 bytes of the SHA-256 of her id.
+	Key []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Who asks for it, and why. Both are published: they mustn't tell who she was.
+	By            string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forget) Reset() {
+	*x = Forget{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forget) ProtoMessage() {}
+
+func (x *Forget) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forget.ProtoReflect.Descriptor instead.
+func (*Forget) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Forget) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Forget) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Forget) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// SnapshotForgot says what was done about a Forget, when it is done: behind the SnapshotCommitted of the full snapshot that carried it out.
+type SnapshotForgot struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot uint64                 `protobuf:"varint,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	Forget   *Forget                `protobuf:"bytes,2,opt,name=forget,proto3" json:"forget,omitempty"`
+	// How many messages that carried her were erased.
+	Messages uint64 `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"`
+	// Why nothing was erased, for people; empty if it was done.
+	Note          string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotForgot) Reset() {
+	*x = SnapshotForgot{}
+	mi := &file_ldapsync_v1_events_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotForgot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotForgot) ProtoMessage() {}
+
+func (x *SnapshotForgot) ProtoReflect() protoreflect.Message {
+	mi := &file_ldapsync_v1_events_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotForgot.ProtoReflect.Descriptor instead.
+func (*SnapshotForgot) Descriptor() ([]byte, []int) {
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SnapshotForgot) GetSnapshot() uint64 {
+	if x != nil {
+		return x.Snapshot
+	}
+	return 0
+}
+
+func (x *SnapshotForgot) GetForget() *Forget {
+	if x != nil {
+		return x.Forget
+	}
+	return nil
+}
+
+func (x *SnapshotForgot) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *SnapshotForgot) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // SnapshotAborted closes a snapshot that wasn't completed. Nobody was removed by it.
 type SnapshotAborted struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -1686,7 +1935,7 @@ type SnapshotAborted struct {
 
 func (x *SnapshotAborted) Reset() {
 	*x = SnapshotAborted{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1947,7 @@ func (x *SnapshotAborted) String() string {
 func (*SnapshotAborted) ProtoMessage() {}
 
 func (x *SnapshotAborted) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[18]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1960,7 @@ func (x *SnapshotAborted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotAborted.ProtoReflect.Descriptor instead.
 func (*SnapshotAborted) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SnapshotAborted) GetSnapshot() uint64 {
@@ -1744,14 +1993,16 @@ type RunRequest struct {
 	RequestedBy string `protobuf:"bytes,2,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
 	Full        bool   `protobuf:"varint,3,opt,name=full,proto3" json:"full,omitempty"`
 	// What a person decided about holds: the pass carries it out.
-	Verdicts      []*Verdict `protobuf:"bytes,4,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	Verdicts []*Verdict `protobuf:"bytes,4,rep,name=verdicts,proto3" json:"verdicts,omitempty"`
+	// Whom to erase from the history: the pass carries it out, and is full.
+	Forgets       []*Forget `protobuf:"bytes,5,rep,name=forgets,proto3" json:"forgets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +2014,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ldapsync_v1_events_proto_msgTypes[19]
+	mi := &file_ldapsync_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +2027,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_ldapsync_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RunRequest) GetId() string {
@@ -1803,6 +2054,13 @@ func (x *RunRequest) GetFull() bool {
 func (x *RunRequest) GetVerdicts() []*Verdict {
 	if x != nil {
 		return x.Verdicts
+	}
+	return nil
+}
+
+func (x *RunRequest) GetForgets() []*Forget {
+	if x != nil {
+		return x.Forgets
 	}
 	return nil
 }
@@ -1851,7 +2109,17 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\x03ids\x18\x03 \x03(\tR\x03ids\x12\x18\n" +
 	"\adigests\x18\x04 \x01(\fR\adigests\x121\n" +
 	"\bretained\x18\x05 \x03(\x0e2\x15.ldapsync.v1.RetainedR\bretained\x12*\n" +
-	"\x06groups\x18\x0f \x03(\v2\x12.ldapsync.v1.GroupR\x06groups\"\xb6\x01\n" +
+	"\x06groups\x18\x0f \x03(\v2\x12.ldapsync.v1.GroupR\x06groups\"\xd0\x02\n" +
+	"\fUserReplaced\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12%\n" +
+	"\x0edigest_version\x18\x02 \x01(\rR\rdigestVersion\x12\x10\n" +
+	"\x03ids\x18\x03 \x03(\tR\x03ids\x12\x18\n" +
+	"\adigests\x18\x04 \x01(\fR\adigests\x121\n" +
+	"\bretained\x18\x05 \x03(\x0e2\x15.ldapsync.v1.RetainedR\bretained\x12)\n" +
+	"\x06losses\x18\x06 \x03(\v2\x11.ldapsync.v1.LossR\x06losses\x12'\n" +
+	"\x05users\x18\x0f \x03(\v2\x11.ldapsync.v1.UserR\x05users\x12\x1a\n" +
+	"\breplaces\x18\x10 \x01(\x04R\breplaces\x12.\n" +
+	"\x04time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xb6\x01\n" +
 	"\vUserMissing\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12%\n" +
@@ -1942,17 +2210,27 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\averdict\x18\x02 \x01(\v2\x14.ldapsync.v1.VerdictR\averdict\x12%\n" +
 	"\x04hold\x18\x03 \x01(\v2\x11.ldapsync.v1.HoldR\x04hold\x12\x18\n" +
 	"\aentries\x18\x04 \x01(\x04R\aentries\x12\x12\n" +
-	"\x04note\x18\x05 \x01(\tR\x04note\"p\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"B\n" +
+	"\x06Forget\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x89\x01\n" +
+	"\x0eSnapshotForgot\x12\x1a\n" +
+	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12+\n" +
+	"\x06forget\x18\x02 \x01(\v2\x13.ldapsync.v1.ForgetR\x06forget\x12\x1a\n" +
+	"\bmessages\x18\x03 \x01(\x04R\bmessages\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\"p\n" +
 	"\x0fSnapshotAborted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12)\n" +
-	"\x06losses\x18\x03 \x03(\v2\x11.ldapsync.v1.LossR\x06losses\"\x85\x01\n" +
+	"\x06losses\x18\x03 \x03(\v2\x11.ldapsync.v1.LossR\x06losses\"\xb4\x01\n" +
 	"\n" +
 	"RunRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\frequested_by\x18\x02 \x01(\tR\vrequestedBy\x12\x12\n" +
 	"\x04full\x18\x03 \x01(\bR\x04full\x120\n" +
-	"\bverdicts\x18\x04 \x03(\v2\x14.ldapsync.v1.VerdictR\bverdicts*c\n" +
+	"\bverdicts\x18\x04 \x03(\v2\x14.ldapsync.v1.VerdictR\bverdicts\x12-\n" +
+	"\aforgets\x18\x05 \x03(\v2\x13.ldapsync.v1.ForgetR\aforgets*c\n" +
 	"\bRetained\x12\x18\n" +
 	"\x14RETAINED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rRETAINED_HELD\x10\x01\x12\x14\n" +
@@ -1976,7 +2254,7 @@ func file_ldapsync_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_ldapsync_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_ldapsync_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_ldapsync_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_ldapsync_v1_events_proto_goTypes = []any{
 	(Retained)(0),                 // 0: ldapsync.v1.Retained
 	(Decision)(0),                 // 1: ldapsync.v1.Decision
@@ -1985,53 +2263,62 @@ var file_ldapsync_v1_events_proto_goTypes = []any{
 	(*Group)(nil),                 // 4: ldapsync.v1.Group
 	(*UserUpserted)(nil),          // 5: ldapsync.v1.UserUpserted
 	(*GroupUpserted)(nil),         // 6: ldapsync.v1.GroupUpserted
-	(*UserMissing)(nil),           // 7: ldapsync.v1.UserMissing
-	(*UserRemoved)(nil),           // 8: ldapsync.v1.UserRemoved
-	(*GroupRemoved)(nil),          // 9: ldapsync.v1.GroupRemoved
-	(*Question)(nil),              // 10: ldapsync.v1.Question
-	(*SnapshotStarted)(nil),       // 11: ldapsync.v1.SnapshotStarted
-	(*Counts)(nil),                // 12: ldapsync.v1.Counts
-	(*Skipped)(nil),               // 13: ldapsync.v1.Skipped
-	(*SnapshotCommitted)(nil),     // 14: ldapsync.v1.SnapshotCommitted
-	(*Loss)(nil),                  // 15: ldapsync.v1.Loss
-	(*Hold)(nil),                  // 16: ldapsync.v1.Hold
-	(*SnapshotHeld)(nil),          // 17: ldapsync.v1.SnapshotHeld
-	(*Verdict)(nil),               // 18: ldapsync.v1.Verdict
-	(*SnapshotDecided)(nil),       // 19: ldapsync.v1.SnapshotDecided
-	(*SnapshotAborted)(nil),       // 20: ldapsync.v1.SnapshotAborted
-	(*RunRequest)(nil),            // 21: ldapsync.v1.RunRequest
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*UserReplaced)(nil),          // 7: ldapsync.v1.UserReplaced
+	(*UserMissing)(nil),           // 8: ldapsync.v1.UserMissing
+	(*UserRemoved)(nil),           // 9: ldapsync.v1.UserRemoved
+	(*GroupRemoved)(nil),          // 10: ldapsync.v1.GroupRemoved
+	(*Question)(nil),              // 11: ldapsync.v1.Question
+	(*SnapshotStarted)(nil),       // 12: ldapsync.v1.SnapshotStarted
+	(*Counts)(nil),                // 13: ldapsync.v1.Counts
+	(*Skipped)(nil),               // 14: ldapsync.v1.Skipped
+	(*SnapshotCommitted)(nil),     // 15: ldapsync.v1.SnapshotCommitted
+	(*Loss)(nil),                  // 16: ldapsync.v1.Loss
+	(*Hold)(nil),                  // 17: ldapsync.v1.Hold
+	(*SnapshotHeld)(nil),          // 18: ldapsync.v1.SnapshotHeld
+	(*Verdict)(nil),               // 19: ldapsync.v1.Verdict
+	(*SnapshotDecided)(nil),       // 20: ldapsync.v1.SnapshotDecided
+	(*Forget)(nil),                // 21: ldapsync.v1.Forget
+	(*SnapshotForgot)(nil),        // 22: ldapsync.v1.SnapshotForgot
+	(*SnapshotAborted)(nil),       // 23: ldapsync.v1.SnapshotAborted
+	(*RunRequest)(nil),            // 24: ldapsync.v1.RunRequest
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
 }
 var file_ldapsync_v1_events_proto_depIdxs = []int32{
 	2,  // 0: ldapsync.v1.User.attributes:type_name -> ldapsync.v1.Attribute
 	2,  // 1: ldapsync.v1.Group.attributes:type_name -> ldapsync.v1.Attribute
 	0,  // 2: ldapsync.v1.UserUpserted.retained:type_name -> ldapsync.v1.Retained
-	15, // 3: ldapsync.v1.UserUpserted.losses:type_name -> ldapsync.v1.Loss
+	16, // 3: ldapsync.v1.UserUpserted.losses:type_name -> ldapsync.v1.Loss
 	3,  // 4: ldapsync.v1.UserUpserted.users:type_name -> ldapsync.v1.User
 	0,  // 5: ldapsync.v1.GroupUpserted.retained:type_name -> ldapsync.v1.Retained
 	4,  // 6: ldapsync.v1.GroupUpserted.groups:type_name -> ldapsync.v1.Group
-	3,  // 7: ldapsync.v1.UserMissing.user:type_name -> ldapsync.v1.User
-	22, // 8: ldapsync.v1.UserMissing.since:type_name -> google.protobuf.Timestamp
-	3,  // 9: ldapsync.v1.UserRemoved.user:type_name -> ldapsync.v1.User
-	4,  // 10: ldapsync.v1.GroupRemoved.group:type_name -> ldapsync.v1.Group
-	10, // 11: ldapsync.v1.SnapshotStarted.question:type_name -> ldapsync.v1.Question
-	12, // 12: ldapsync.v1.SnapshotCommitted.users:type_name -> ldapsync.v1.Counts
-	12, // 13: ldapsync.v1.SnapshotCommitted.groups:type_name -> ldapsync.v1.Counts
-	13, // 14: ldapsync.v1.SnapshotCommitted.skipped:type_name -> ldapsync.v1.Skipped
-	22, // 15: ldapsync.v1.SnapshotCommitted.full_time:type_name -> google.protobuf.Timestamp
-	15, // 16: ldapsync.v1.SnapshotCommitted.losses:type_name -> ldapsync.v1.Loss
-	22, // 17: ldapsync.v1.Hold.since:type_name -> google.protobuf.Timestamp
-	16, // 18: ldapsync.v1.SnapshotHeld.holds:type_name -> ldapsync.v1.Hold
-	1,  // 19: ldapsync.v1.Verdict.decision:type_name -> ldapsync.v1.Decision
-	18, // 20: ldapsync.v1.SnapshotDecided.verdict:type_name -> ldapsync.v1.Verdict
-	16, // 21: ldapsync.v1.SnapshotDecided.hold:type_name -> ldapsync.v1.Hold
-	15, // 22: ldapsync.v1.SnapshotAborted.losses:type_name -> ldapsync.v1.Loss
-	18, // 23: ldapsync.v1.RunRequest.verdicts:type_name -> ldapsync.v1.Verdict
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	0,  // 7: ldapsync.v1.UserReplaced.retained:type_name -> ldapsync.v1.Retained
+	16, // 8: ldapsync.v1.UserReplaced.losses:type_name -> ldapsync.v1.Loss
+	3,  // 9: ldapsync.v1.UserReplaced.users:type_name -> ldapsync.v1.User
+	25, // 10: ldapsync.v1.UserReplaced.time:type_name -> google.protobuf.Timestamp
+	3,  // 11: ldapsync.v1.UserMissing.user:type_name -> ldapsync.v1.User
+	25, // 12: ldapsync.v1.UserMissing.since:type_name -> google.protobuf.Timestamp
+	3,  // 13: ldapsync.v1.UserRemoved.user:type_name -> ldapsync.v1.User
+	4,  // 14: ldapsync.v1.GroupRemoved.group:type_name -> ldapsync.v1.Group
+	11, // 15: ldapsync.v1.SnapshotStarted.question:type_name -> ldapsync.v1.Question
+	13, // 16: ldapsync.v1.SnapshotCommitted.users:type_name -> ldapsync.v1.Counts
+	13, // 17: ldapsync.v1.SnapshotCommitted.groups:type_name -> ldapsync.v1.Counts
+	14, // 18: ldapsync.v1.SnapshotCommitted.skipped:type_name -> ldapsync.v1.Skipped
+	25, // 19: ldapsync.v1.SnapshotCommitted.full_time:type_name -> google.protobuf.Timestamp
+	16, // 20: ldapsync.v1.SnapshotCommitted.losses:type_name -> ldapsync.v1.Loss
+	25, // 21: ldapsync.v1.Hold.since:type_name -> google.protobuf.Timestamp
+	17, // 22: ldapsync.v1.SnapshotHeld.holds:type_name -> ldapsync.v1.Hold
+	1,  // 23: ldapsync.v1.Verdict.decision:type_name -> ldapsync.v1.Decision
+	19, // 24: ldapsync.v1.SnapshotDecided.verdict:type_name -> ldapsync.v1.Verdict
+	17, // 25: ldapsync.v1.SnapshotDecided.hold:type_name -> ldapsync.v1.Hold
+	21, // 26: ldapsync.v1.SnapshotForgot.forget:type_name -> ldapsync.v1.Forget
+	16, // 27: ldapsync.v1.SnapshotAborted.losses:type_name -> ldapsync.v1.Loss
+	19, // 28: ldapsync.v1.RunRequest.verdicts:type_name -> ldapsync.v1.Verdict
+	21, // 29: ldapsync.v1.RunRequest.forgets:type_name -> ldapsync.v1.Forget
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_ldapsync_v1_events_proto_init() }
@@ -2046,7 +2333,7 @@ func file_ldapsync_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ldapsync_v1_events_proto_rawDesc), len(file_ldapsync_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

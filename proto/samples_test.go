@@ -1,6 +1,7 @@
 package proto_test
 
 import (
+	"testing"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -15,6 +16,9 @@ func samples() map[proto.Type][]proto.Message {
 		all[kind] = append(all[kind], m)
 	}
 	for kind, m := range heldSamples() {
+		all[kind] = append(all[kind], m)
+	}
+	for kind, m := range forgetSamples() {
 		all[kind] = append(all[kind], m)
 	}
 	return all
@@ -92,5 +96,49 @@ func heldSamples() map[proto.Type]proto.Message {
 		proto.TypeSnapshotAborted: &proto.SnapshotAborted{Snapshot: 11, Reason: "interrupted", Losses: losses},
 		request: &proto.RunRequest{Id: "request-2", RequestedBy: "ada", Verdicts: []*proto.Verdict{verdict,
 			{Hash: gone.Hash, Decision: proto.Decision_DECISION_REJECT, By: "ada", Reason: "a mistake in the directory"}}},
+	}
+}
+
+// forgetSamples are of the messages that erasure brought, and of the one to which it added a field.
+func forgetSamples() map[proto.Type]proto.Message {
+	user, key := plainUser(), proto.EntryKey(leaver().Id)
+	forget := &proto.Forget{Key: key[:], By: "grace", Reason: "asked to be forgotten"}
+	return map[proto.Type]proto.Message{
+		proto.TypeUserReplaced: &proto.UserReplaced{Snapshot: 7, DigestVersion: 1, Ids: []string{user.Id}, Digests: digestBytes(proto.DigestUser(user)),
+			Retained: []proto.Retained{proto.Retained_RETAINED_MISSING}, Losses: []*proto.Loss{{Kind: "user", Change: proto.ChangeStaff, Count: 2}},
+			Users: []*proto.User{user}, Replaces: 13, Time: timestamppb.New(time.Date(2026, 11, 20, 1, 2, 3, 0, time.UTC))},
+		proto.TypeSnapshotForgot: &proto.SnapshotForgot{Snapshot: 12, Forget: forget, Messages: 3, Note: "still in the directory"},
+		request:                  &proto.RunRequest{Id: "request-3", RequestedBy: "grace", Forgets: []*proto.Forget{forget}},
+	}
+}
+
+// Whoever knows user.upserted can read user.replaced: fields that both have are the same.
+func TestReplacementsDecodeAsWhatTheyReplace(t *testing.T) {
+	for _, contentType := range encodings {
+		replaced := forgetSamples()[proto.TypeUserReplaced].(*proto.UserReplaced)
+		data, err := proto.Marshal(contentType, replaced)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := proto.Event{Type: proto.TypeUserUpserted, ContentType: contentType, Data: data, Sequence: 13}
+		var m proto.UserUpserted
+		if err := proto.Unmarshal(e, &m); err != nil {
+			t.Fatal(err)
+		}
+		ix, err := proto.ReadIndex(e)
+		if err != nil || len(ix.IDs) != 1 || ix.IDs[0] != plainUser().Id || len(ix.Losses) != 1 || ix.Retained[0] != proto.Retained_RETAINED_MISSING {
+			t.Errorf("%+v, %v", ix, err)
+		}
+		users, err := proto.PickUsers(e, func(string) bool { return true })
+		if err != nil || len(users) != 1 || proto.DigestUser(users[0]) != ix.Digests[0] || m.GetSnapshot() != 7 {
+			t.Errorf("%v, %v", users, err)
+		}
+	}
+	was, is := (&proto.UserUpserted{}).ProtoReflect().Descriptor().Fields(), (&proto.UserReplaced{}).ProtoReflect().Descriptor().Fields()
+	for i := range was.Len() {
+		f := was.Get(i)
+		if g := is.ByNumber(f.Number()); g == nil || g.Name() != f.Name() || g.Kind() != f.Kind() || g.Cardinality() != f.Cardinality() {
+			t.Errorf("%s: %v in the replacement", f.FullName(), g)
+		}
 	}
 }

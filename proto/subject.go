@@ -12,6 +12,7 @@ type Type string
 // The types of events, and of requests.
 const (
 	TypeUserUpserted      Type = "user.upserted"
+	TypeUserReplaced      Type = "user.replaced"
 	TypeUserMissing       Type = "user.missing"
 	TypeUserRemoved       Type = "user.removed"
 	TypeGroupUpserted     Type = "group.upserted"
@@ -20,21 +21,23 @@ const (
 	TypeSnapshotCommitted Type = "snapshot.committed"
 	TypeSnapshotHeld      Type = "snapshot.held"
 	TypeSnapshotDecided   Type = "snapshot.decided"
+	TypeSnapshotForgot    Type = "snapshot.forgot"
 	TypeSnapshotAborted   Type = "snapshot.aborted"
 )
 
 // EventTypes are all types that the stream of a source carries.
 var eventTypes = []Type{
-	TypeUserUpserted, TypeUserMissing, TypeUserRemoved, TypeGroupUpserted, TypeGroupRemoved,
-	TypeSnapshotStarted, TypeSnapshotCommitted, TypeSnapshotHeld, TypeSnapshotDecided, TypeSnapshotAborted,
+	TypeUserUpserted, TypeUserReplaced, TypeUserMissing, TypeUserRemoved, TypeGroupUpserted, TypeGroupRemoved,
+	TypeSnapshotStarted, TypeSnapshotCommitted, TypeSnapshotHeld, TypeSnapshotDecided, TypeSnapshotForgot, TypeSnapshotAborted,
 }
 
 // EventTypes returns all types that the stream of a source carries.
 func EventTypes() []Type { return append([]Type(nil), eventTypes...) }
 
-// Entry tells whether events of this type carry entries; the others are brackets around them.
+// Entry tells whether events of this type say how entries are; the others are brackets around them. A replacement isn't one: it repeats what
+// an event before it said, in whose place readers of history put it.
 func (t Type) Entry() bool {
-	return strings.HasPrefix(string(t), "user.") || strings.HasPrefix(string(t), "group.")
+	return t != TypeUserReplaced && (strings.HasPrefix(string(t), "user.") || strings.HasPrefix(string(t), "group."))
 }
 
 // Name is what the names of sources and targets look like: they are subject tokens and parts of stream names.

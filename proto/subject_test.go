@@ -60,7 +60,7 @@ func TestEntryEventsAreNamed(t *testing.T) {
 		if kind.Entry() {
 			entries++
 		}
-		if kind.Entry() == strings.HasPrefix(string(kind), "snapshot.") {
+		if kind.Entry() == (strings.HasPrefix(string(kind), "snapshot.") || kind == proto.TypeUserReplaced) {
 			t.Errorf("%s: Entry is %v", kind, kind.Entry())
 		}
 	}

@@ -29,6 +29,7 @@ func messages() map[proto.Type]proto.Message {
 		proto.TypeGroupUpserted: &proto.GroupUpserted{}, proto.TypeGroupRemoved: &proto.GroupRemoved{},
 		proto.TypeSnapshotStarted: &proto.SnapshotStarted{}, proto.TypeSnapshotCommitted: &proto.SnapshotCommitted{},
 		proto.TypeSnapshotHeld: &proto.SnapshotHeld{}, proto.TypeSnapshotDecided: &proto.SnapshotDecided{},
+		proto.TypeUserReplaced: &proto.UserReplaced{}, proto.TypeSnapshotForgot: &proto.SnapshotForgot{},
 		proto.TypeSnapshotAborted: &proto.SnapshotAborted{},
 		request:                   &proto.RunRequest{},
 	}
