@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ldapsync/applier"
 	"ldapsync/internal/django"
 	"ldapsync/proto"
 )
@@ -58,6 +59,13 @@ var peopleCases = map[string]func(*suite){
 		if !root.LastLogin.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) || !root.DateJoined.Equal(time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)) {
 			s.Errorf("%+v", root)
 		}
+		later := gone("zz", u["bob"], 12)
+		later.Link.GoneReason = "gone there, too"
+		s.write(proto.KindUser, later)
+		if bob := s.orphan("bob"); bob.ID != "zz" || bob.Reason != "gone there, too" {
+			s.Errorf("of two sources' links the later one tells why: %+v", bob)
+		}
+		s.write(proto.KindUser, applier.Change{Action: applier.Touch, Source: source, ID: "zz", Link: link(proto.KindUser, "zz", "", "zz")})
 		for range s.Store.Orphans(s.Context()) {
 			break // whoever has seen enough stops
 		}

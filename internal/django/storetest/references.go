@@ -102,6 +102,17 @@ var referenceCases = map[string]func(*suite){
 		s.want("SELECT count(*) FROM shop_line", "0")
 		s.want("SELECT owner_id FROM shop_order", u["bob"])
 	},
+	"CascadesMayMeetInAnyOrder": func(s *suite) {
+		s.DB.Exec(`CREATE TABLE a_thread (id integer PRIMARY KEY, owner_id integer NOT NULL` + to + `)`)
+		s.DB.Exec(`CREATE TABLE b_post (id integer PRIMARY KEY, author_id integer NOT NULL` + to + `,
+			thread_id integer NOT NULL REFERENCES a_thread (id) DEFERRABLE INITIALLY DEFERRED)`)
+		s.with(map[string]string{"a_thread.owner_id": "cascade", "b_post.author_id": "cascade"})
+		u := s.hire("ada")
+		s.DB.Exec("INSERT INTO a_thread SELECT 1, id FROM auth_user")
+		s.DB.Exec("INSERT INTO b_post SELECT 1, id, 1 FROM auth_user")
+		s.wantOutcomes(s.deleteNow, s.leave(u, 9, "ada"), callbacks.Removed)
+		s.want("SELECT count(*) FROM b_post", "0")
+	},
 	"RulesThatCannotBeFollowedAreRefused": func(s *suite) {
 		s.shop()
 		for rule, want := range map[string]string{
