@@ -38,7 +38,7 @@ var checkpointCases = map[string]func(*suite){
 			s.Fatalf("a checkpoint before the first: %v, %v", p, err)
 		}
 		first, second := at(10), at(1<<53)
-		second.StreamID, second.Mapping, second.Mode = "s2", "m2", "pinned"
+		second.StreamID, second.Mapping, second.Mode = "s2", "m2", "pinned 7"
 		if err := s.advance(s.Store, nil, first); err != nil {
 			s.Fatal(err)
 		}
@@ -47,6 +47,15 @@ var checkpointCases = map[string]func(*suite){
 			s.Fatal(err)
 		}
 		s.wantCheckpoint(second)
+		for _, mode := range []string{"catching up", "replaying 12", "pinned 12", "live", "pinned 7"} { // those of applier
+			next := second
+			next.Mode = mode
+			if err := s.advance(s.Store, &second, next); err != nil {
+				s.Fatalf("mode %q: %v", mode, err)
+			}
+			s.wantCheckpoint(next)
+			second = next
+		}
 		other := at(3)
 		other.Source = "lab"
 		if err := s.advance(s.Store, nil, other); err != nil {
