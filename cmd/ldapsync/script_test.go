@@ -87,6 +87,7 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	alter NAME FROM TO A=[V]...    replaces attributes of theirs, or takes them away
 //	team make GROUP NAME FROM TO   adds a group of them; team change gives it other members
 //	ldap stop|start                stops the server, starts it again
+//	database at URL                goes back to one that was made before
 //	database [empty|custom]        makes a database with Django's tables (none, those of a model of its own) and points DATABASE_URL at it
 //	rows QUERY FILE                compares the answer with a file: columns by |, rows by line
 //	sql STATEMENT                  changes rows by hand, as an application would
@@ -187,6 +188,11 @@ func cmdLDAP(ts *testscript.TestScript, neg bool, args []string) {
 func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 0, "database")
 	w := of(ts)
+	if len(args) == 2 && args[0] == "at" {
+		w.dsn, w.custom = args[1], false
+		ts.Setenv("DATABASE_URL", w.dsn)
+		return
+	}
 	if w.kind == "sqlite" {
 		w.dsn = testenv.SQLite(w.t)
 	} else {

@@ -143,6 +143,7 @@ func (s *service) applyTarget(ctx context.Context, t *config.Target) error {
 	for _, name := range t.Sources {
 		group.Go(func() error { return s.applySource(ctx, t, s.cfg.Source(name), st) })
 		group.Go(func() error { return mirroring(ctx, s.bus, st, t.Name, name, s.logger) })
+		group.Go(func() error { return s.verifying(ctx, t, s.cfg.Source(name), st) })
 	}
 	return group.Wait()
 }

@@ -141,6 +141,8 @@ type Target struct {
 	Groups   TargetGroups `yaml:"groups,omitempty"`
 	Adopt    Adopt        `yaml:"adopt"`
 	Removal  Removal      `yaml:"removal"`
+	// Verify is how often the service compares the database with the stream, row by row, and warns of what differs. 0: never. Default: 24h.
+	Verify time.Duration `yaml:"verify"`
 }
 
 // TargetUsers maps users onto the users' table.

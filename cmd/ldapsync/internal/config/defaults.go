@@ -29,6 +29,7 @@ func defaultTarget(name string) Target {
 		Groups:  TargetGroups{Membership: true, OnRemoved: "keep"},
 		Adopt:   Adopt{Existing: true},
 		Removal: Removal{Scope: "linked", Missing: "keep"},
+		Verify:  24 * time.Hour,
 	}
 }
 

@@ -71,6 +71,7 @@ var variables = [...]variable{
 	{"LDAP_SYNC_INTERVAL", ofSource, "interval", scalarForm},
 	{"LDAP_SYNC_RETRY_FOR", ofSource, "retry.for", scalarForm},
 	{"LDAP_SYNC_FULL_EVERY", ofSource, "history.full_every", scalarForm},
+	{"LDAP_SYNC_HISTORY_KEEP", ofSource, "history.keep", scalarForm},
 	{"LDAP_SYNC_LIMITS", ofSource, "limits", wordForm},
 	{"LDAP_SYNC_FLAGS", ofSource, "flags", jsonForm},
 	{"LDAP_SYNC_GROUP_EXTRA_ATTRIBUTES", ofSource, "groups.extra", listForm},
@@ -89,6 +90,7 @@ var variables = [...]variable{
 	{"LDAP_SYNC_REMOVAL_MISSING", ofTarget, "removal.missing", scalarForm},
 	{"LDAP_SYNC_DELETE_AFTER", ofTarget, "removal.delete.after", scalarForm},
 	{"LDAP_SYNC_DELETE_REFERENCES", ofTarget, "removal.delete.references", jsonForm},
+	{"LDAP_SYNC_VERIFY", ofTarget, "verify", scalarForm},
 	{"DATABASE_URL", ofTarget, "database", scalarForm},
 	{"DATABASE_URL_FILE", ofTarget, "database_file", scalarForm},
 

@@ -82,6 +82,7 @@ targets:
     adopt: {existing: false, privileged: true}
     removal: {scope: all, exclude: [svc-*], grace: 7d, missing: deactivate, callbacks: [deactivate, delete],
       delete: {after: 30d, references: {shop_order.customer_id: set_null}}, delete_by_username: true}
+    verify: 12h
 `
 
 func TestFileGivesEverySetting(t *testing.T) {
@@ -127,6 +128,7 @@ func TestFileGivesEverySetting(t *testing.T) {
 			Scope: "all", Exclude: []string{"svc-*"}, Grace: 168 * time.Hour, Missing: "deactivate", Callbacks: []string{"deactivate", "delete"},
 			Delete: Deletion{After: 720 * time.Hour, References: map[string]string{"shop_order.customer_id": "set_null"}}, DeleteByUsername: true,
 		},
+		Verify: 12 * time.Hour,
 	}
 	if got := *c.Target("default"); !reflect.DeepEqual(got, target) {
 		t.Errorf("target:\n got %+v\nwant %+v", got, target)

@@ -42,11 +42,12 @@ type targetView struct {
 	Groups   TargetGroups `yaml:"groups"`
 	Adopt    Adopt        `yaml:"adopt"`
 	Removal  Removal      `yaml:"removal"`
+	Verify   string       `yaml:"verify"`
 }
 
 func newTargetView(t *Target) *targetView {
 	shown, _ := t.Database.MarshalYAML()
-	v := &targetView{Sources: t.Sources, Users: t.Users, Groups: t.Groups, Adopt: t.Adopt, Removal: t.Removal}
+	v := &targetView{Sources: t.Sources, Users: t.Users, Groups: t.Groups, Adopt: t.Adopt, Removal: t.Removal, Verify: t.Verify.String()}
 	v.Database, _ = shown.(string)
 	if db, err := ParseDatabase(t.Database.value); err == nil && t.Database.file == "" {
 		v.Database = db.Shown

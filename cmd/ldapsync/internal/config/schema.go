@@ -167,5 +167,6 @@ func (d *decoder) target(n *yaml.Node, path string, t *Target) error {
 			})
 		},
 		"removal": func(n *yaml.Node, path string) error { return d.removal(n, path, &t.Removal) },
+		"verify":  d.duration(&t.Verify),
 	})
 }
