@@ -94,7 +94,20 @@ func TestTheRolesAreEnoughForTheStages(t *testing.T) {
 		}
 	}
 
-	check("trigger", s.open("operator").Trigger(ctx, "corp", &proto.RunRequest{}))
+	operator := s.open("operator")
+	read, err := operator.OpenLog(ctx, "corp")
+	check("open to decide", err)
+	_, err = read.LastOf(ctx, proto.TypeUserRemoved)
+	check("last of a type, to decide", err)
+	_, err = first(read.Since(ctx, time.Time{}, proto.TypeUserRemoved))
+	check("read to decide", err)
+	_, _, err = operator.Active(ctx, "extractor", "corp")
+	check("ask who is active", err)
+	check("trigger", operator.Trigger(ctx, "corp", &proto.RunRequest{}))
+	waiting, err := operator.Pending(ctx, "corp")
+	if check("what waits", err); len(waiting.Requests) != 1 {
+		t.Errorf("%d requests wait", len(waiting.Requests))
+	}
 	requests, err := extractor.Requests(ctx, "corp")
 	check("requests", err)
 	got, ack, err := requests.Next(ctx)

@@ -124,13 +124,14 @@ var limited = []string{"ldapsync", "extractor", "applier", "callbacks", "operato
 func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 	s := startNATS(t)
 	stages := []string{"ldapsync", "extractor", "applier", "callbacks"}
-	readers := append(slices.Clone(stages), "reader")
+	askers := append(slices.Clone(stages), "operator")
+	readers := append(slices.Clone(askers), "reader")
 	event := proto.Subject("corp", proto.TypeUserRemoved)
 	publish := map[string][]string{
 		event: {"ldapsync", "extractor"},
 		proto.Subject("corp", proto.TypeSnapshotCommitted): {"ldapsync", "extractor"},
 		proto.RunsSubject("corp"):                          {"ldapsync", "operator"},
-		"ldapsync.service.applier.default":                 stages,
+		"ldapsync.service.applier.default":                 askers,
 
 		"$JS.API.INFO":                                             limited,
 		"$JS.API.STREAM.INFO.LDAPSYNC_corp":                        limited,
@@ -147,7 +148,7 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 		"$JS.API.CONSUMER.CREATE.LDAPSYNC_corp.mine":               readers,
 		"$JS.API.CONSUMER.CREATE.LDAPSYNC_corp.mine." + event:      readers,
 		"$JS.API.CONSUMER.MSG.NEXT.LDAPSYNC_corp.mine":             readers,
-		"$JS.API.CONSUMER.DELETE.LDAPSYNC_corp.mine":               {"ldapsync", "extractor", "applier"},
+		"$JS.API.CONSUMER.DELETE.LDAPSYNC_corp.mine":               {"ldapsync", "extractor", "applier", "operator"},
 		"$JS.ACK.LDAPSYNC_corp.mine.1.2.3.4.5":                     {"ldapsync", "callbacks", "reader"},
 		"$JS.API.CONSUMER.CREATE.LDAPSYNC_RUNS.mine":               {"ldapsync", "extractor"},
 		"$JS.API.CONSUMER.CREATE.LDAPSYNC_RUNS.mine.ldapsync.runs": {"ldapsync", "extractor"},
