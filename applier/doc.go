@@ -9,5 +9,9 @@
 // parks its entry until the name is free; a row that already is as the directory says isn't written. Not promised: that a row edited
 // by hand is put right before its entry changes in the directory.
 //
+// Who left keeps the row: the link becomes gone, or first missing where the source has a grace, and the callbacks do the rest. Accounts
+// that no entry stands behind are out of reach, unless the target's scope is all accounts (sweep.go): then they go at the end of a
+// committed snapshot, and those who are too many at once wait for a person (judge.go).
+//
 // An Applier serves one source and one target. Run blocks until its context is done.
 package applier

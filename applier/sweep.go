@@ -32,33 +32,6 @@ func (c Config) excluded(row Row) bool {
 	})
 }
 
-// Orphans judges, without writing anything, the accounts that no entry stands behind: what would be released now, and what waits for a person. Both are
-// empty unless ScopeAll is set.
-func (a *Applier) Orphans(ctx context.Context) (release []Row, waiting []Held, err error) {
-	var v verdict
-	if !a.cfg.sweeps() {
-		return nil, nil, nil
-	}
-	err = a.store.View(ctx, func(r Reader) error {
-		v, err = a.judgeOrphans(ctx, r, false)
-		return err
-	})
-	return v.release, v.waiting, err
-}
-
-// HeldAccounts returns the rows that are held as h says and still have no link.
-func (a *Applier) HeldAccounts(ctx context.Context, h Held) (rows []Row, err error) {
-	err = a.store.View(ctx, func(r Reader) error {
-		all, _, err := r.ListUnlinked(ctx)
-		if err == nil {
-			_, of := divide(all, []Held{h})
-			rows = of[0]
-		}
-		return err
-	})
-	return rows, err
-}
-
 // judgeOrphans judges the accounts without links. Nothing is done before every source was applied as a whole; complete says that this one will
 // have been.
 func (a *Applier) judgeOrphans(ctx context.Context, r Reader, complete bool) (verdict, error) {

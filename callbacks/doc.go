@@ -11,6 +11,10 @@
 // reported before it is committed. Not promised: that an account is handled exactly once if the process is killed between the
 // commit and the report (the report is lost then, never the work), or any order among accounts.
 //
+// What a person takes back, by a command (Restorer) or by activating the account again, isn't done again while the same absence lasts. Users who
+// are missing are acted on only where that is asked for, and only by deactivate; delete may have to wait until an account has been
+// inactive for long enough.
+//
 // Who may not be touched (superusers, accounts that another link owns, rows that other tables refer to) is decided by the store,
 // where it can be decided in the same transaction.
 package callbacks
