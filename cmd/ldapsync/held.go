@@ -67,7 +67,7 @@ func (a *app) openHolder(ctx context.Context, sel selection) (_ *holder, err err
 		}
 	}
 	if h.cfg.NATS.URL.IsSet() || bus.HasStore(h.cfg.State) {
-		if h.bus, err = a.openBus(ctx, h.cfg, patience(h.sources), h.logger); err != nil {
+		if h.bus, err = h.stream(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -81,6 +81,20 @@ func (a *app) openHolder(ctx context.Context, sel selection) (_ *holder, err err
 		h.stores[t.Name] = st
 	}
 	return h, nil
+}
+
+// stream opens the bus. A stream inside another process is waited for, but not as long as a run would.
+func (h *holder) stream(ctx context.Context) (*bus.Bus, error) {
+	c, err := h.busConfig(h.cfg, patience(h.sources), h.logger)
+	if err != nil {
+		return nil, err
+	}
+	c.LockWait = 10 * time.Second
+	b, err := bus.Open(ctx, c)
+	if c.URL == "" && err != nil && ctx.Err() == nil && !fault.IsPermanent(err) {
+		return nil, fault.Passing(fault.Stream, "a run ends by itself; stop ldapsync serve while you look and decide, or give it a NATS server (NATS_URL), which both reach", "%w", err)
+	}
+	return b, err
 }
 
 func (h *holder) close() {

@@ -126,7 +126,9 @@ func (list holds) open() (open holds) {
 }
 
 // print tells what is held, each with the command to type next.
-func (list holds) print(w *lines) { list.printAs(w, func(h holdView) string { return "held: " + h.line() }) }
+func (list holds) print(w *lines) {
+	list.printAs(w, func(h holdView) string { return "held: " + h.line() })
+}
 
 // preview tells what is held, and what would be: that can't be shown before a run has held it.
 func (list holds) preview(w *lines) {
