@@ -91,8 +91,13 @@ func (a *Applier) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	a.reached(from - 1)
 	f := follower{Applier: a, checkpoint: cp}
+	if b.behind {
+		if err := f.settle(ctx, true, cp.Sequence); err != nil {
+			return err
+		}
+	}
+	a.reached(from - 1)
 	for c, err := range a.ahead(ctx, from) {
 		if err == nil {
 			err = f.take(ctx, c)
@@ -233,19 +238,25 @@ func (f *follower) take(ctx context.Context, c chunk) error {
 		f.committed = c.last
 	}
 	if f.ended && c.idle {
-		if err := f.tryLetters(ctx, f.full); err != nil {
+		if err := f.settle(ctx, f.full, f.committed); err != nil {
 			return err
-		}
-		if err := f.sweepApproved(ctx, f.checkpoint); err != nil {
-			return err
-		}
-		if f.committed > 0 {
-			if err := f.sweep(ctx, f.committed); err != nil {
-				return err
-			}
 		}
 		f.ended, f.full, f.committed = false, false, 0
 	}
 	f.reached(c.last)
 	return nil
+}
+
+// settle does what the end of a snapshot brings. committed is where one was committed; 0: none was.
+func (f *follower) settle(ctx context.Context, full bool, committed uint64) error {
+	if err := f.tryLetters(ctx, full); err != nil {
+		return err
+	}
+	if err := f.sweepApproved(ctx, f.checkpoint); err != nil {
+		return err
+	}
+	if committed == 0 {
+		return nil
+	}
+	return f.sweep(ctx, committed)
 }

@@ -13,7 +13,7 @@ import (
 
 // The modes of a checkpoint. A live target follows the stream. One that is catching up is brought to the state at the last committed
 // snapshot, and what that doesn't have is swept, before it follows again: it missed events that were cut off, took another stream, or was
-// released from a replay. One that is pinned to a snapshot, or on the way to it, is left alone.
+// released from a replay. So does a new one that comes late. One that is pinned to a snapshot, or on the way to it, is left alone.
 const (
 	modeLive      = "live"
 	modeBehind    = "catching up"
@@ -40,6 +40,7 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	}
 	b := beginning{from: max(first, full, 1), checkpoint: cp}
 	if cp == nil {
+		b.behind = full > 0 // it gets the state as it is, not what led to it
 		return b, nil
 	}
 	if err := cp.Refuse(a.cfg.Target); err != nil {
@@ -112,10 +113,10 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 		return nil, nil, err
 	}
 	next := Checkpoint{Source: a.cfg.Source, StreamID: a.stream.StreamID(), Mapping: a.cfg.hash(), Mode: modeBehind}
-	if cp.StreamID == next.StreamID {
+	if cp != nil && cp.StreamID == next.StreamID {
 		next.Sequence = cp.Sequence
 	}
-	if *cp != next {
+	if cp == nil || *cp != next {
 		if err := a.commit(ctx, cp, next, nil, false); err != nil {
 			return nil, nil, err
 		}

@@ -130,6 +130,7 @@ func TestReplayMakesAPastAndReleaseThePresent(t *testing.T) {
 	e.group("dev", "ops")
 	e.upsert("1:ada mail=a@x in dev", "2:bob", "3:eve in ops")
 	first := e.full(1)
+	e.mustApply()
 	e.upsert("1:bob mail=b@x in ops", "2:ada", "4:kim")
 	e.remove("3")
 	e.full(1)
@@ -299,5 +300,26 @@ func TestReleaseBesideALiveApplier(t *testing.T) {
 	}
 	if !moved || !e.checkpoint.Live() {
 		t.Errorf("moved %v, mode %q", moved, e.checkpoint.Mode)
+	}
+}
+
+// Who comes late gets the state as it is: nobody who has left meanwhile, names as they are, and what follows then.
+func TestLateTargetGetsTheStateAsItIs(t *testing.T) {
+	e := newEnv(t)
+	e.group("dev")
+	e.upsert("1:ada in dev", "2:bob")
+	e.full(1)
+	e.remove("2")
+	e.upsert("3:bob mail=new@x", "1:eve in dev")
+	e.commitSnapshot()
+	e.upsert("4:ada")
+	planned, err := New(e.cfg, e.memory, e.stream).Preview(t.Context(), func(func(proto.Event) error) error { return nil }, nil)
+	if err != nil || planned.Users.Created != 3 || planned.Users.Removed != 0 {
+		t.Errorf("planned %+v, %v", planned.Users, err)
+	}
+	e.mustApply()
+	e.want("2 bob new@x", "3 eve in dev", "4 ada")
+	if len(e.over.links[proto.KindUser]) != 3 || !e.checkpoint.Live() || e.checkpoint.Sequence != 7 {
+		t.Errorf("%d links, %+v", len(e.over.links[proto.KindUser]), e.checkpoint)
 	}
 }

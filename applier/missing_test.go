@@ -200,6 +200,7 @@ func TestAPreviewTellsWhoIsMissing(t *testing.T) {
 func TestAChangedMappingLeavesWhoIsMissing(t *testing.T) {
 	e := newEnv(t)
 	e.upsert("ada mail=a@x", "bob mail=b@x")
+	e.mustApply()
 	e.miss("id-ada")
 	e.commitSnapshot()
 	e.mustApply()
