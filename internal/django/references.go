@@ -24,6 +24,7 @@ type ForeignKey struct {
 	Target   string // the column of the users' table
 	Nullable bool
 	Self     bool // it is a column of the users' table
+	Part     bool // several columns refer together: this one alone doesn't tell which rows do
 }
 
 // qualified is the name with which settings mean a column beyond doubt.
@@ -60,16 +61,19 @@ func (m *Model) ReferenceRules(references map[string]string, keys []ForeignKey) 
 		switch {
 		case len(named) == 0:
 			found.refuse(candidatesHint(name, candidates), "removal.delete.references: no column %s refers to %s", name, m.Users)
-		case len(named) > 1:
+		case slices.ContainsFunc(named, func(k ForeignKey) bool { return k.Referrer != named[0].Referrer }):
 			found.refuse("write "+named[0].qualified()+", say", "removal.delete.references: %s stands for columns of several schemas", name)
 		case slices.Contains(own, named[0].Referrer):
 			found.refuse("leave it out", "removal.delete.references: %s is a column of Django's own, whose rows go with the user", name)
 		default:
-			if why, hint := forbidden(Rule(references[name]), named[0]); why != "" {
-				found.refuse(hint, "removal.delete.references.%s: %s", name, why)
-				continue
+			rule := Rule(references[name])
+			for _, k := range named { // of one column, which may refer twice
+				if why, hint := forbidden(rule, k); why != "" {
+					found.refuse(hint, "removal.delete.references.%s: %s", name, why)
+					rule = Refuse // which is never forbidden
+				}
 			}
-			rules[named[0].Referrer] = Rule(references[name])
+			rules[named[0].Referrer] = rule
 		}
 	}
 	return rules, found
@@ -80,6 +84,8 @@ func forbidden(rule Rule, k ForeignKey) (why, hint string) {
 	switch {
 	case rule != Refuse && rule != Cascade && rule != SetNull:
 		return fmt.Sprintf("%q is none of cascade, set_null and refuse", rule), "write one of them"
+	case rule != Refuse && k.Part:
+		return "it is one column of a key of several", "use refuse"
 	case rule == Cascade && k.Self:
 		return "cascade would delete other accounts", "use set_null, or refuse"
 	case rule == SetNull && !k.Nullable:

@@ -81,7 +81,8 @@ func (r right) grant(role string) string {
 }
 
 // Grants returns the statements that give a role the least rights: those on Django's tables for synchronizing and for the callback
-// "deactivate", and all on ours, which must be there. The callback "delete" also needs SELECT and DELETE on the users' table and on those that refer to it.
+// "deactivate", and all on ours, which must be there. The callback "delete" also needs SELECT and DELETE on the users' table and on those that refer to it,
+// or UPDATE on the columns that it sets to NULL.
 func (s *Store) Grants(role string) string {
 	var b strings.Builder
 	for _, r := range s.rights() {

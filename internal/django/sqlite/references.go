@@ -16,16 +16,18 @@ type references struct {
 	rules map[django.Referrer]django.Rule
 }
 
-// foreignKeys are the columns that refer to a table. A key of several columns counts as one for each.
+// foreignKeys are the columns that refer to a table. A key of several columns counts as one for each: it may stand in the way where it
+// needn't.
 func (c *conn) foreignKeys(ctx context.Context, table string) ([]django.ForeignKey, error) {
 	var found []django.ForeignKey
 	err := c.each(ctx, func(scan func(...any) error) error {
 		var k django.ForeignKey
-		err := scan(&k.Name, &k.Column, &k.Target, &k.Nullable, &k.Self)
+		err := scan(&k.Name, &k.Column, &k.Target, &k.Nullable, &k.Self, &k.Part)
 		found = append(found, k)
 		return wrap(err)
 	}, `SELECT m.name, f."from", coalesce(f."to", (SELECT p.name FROM pragma_table_info(?1) AS p WHERE p.pk = 1), ''),
-			coalesce((SELECT NOT p."notnull" FROM pragma_table_info(m.name) AS p WHERE p.name = f."from" COLLATE NOCASE), 0), m.name = ?1 COLLATE NOCASE
+			coalesce((SELECT NOT p."notnull" FROM pragma_table_info(m.name) AS p WHERE p.name = f."from" COLLATE NOCASE), 0), m.name = ?1 COLLATE NOCASE,
+			(SELECT count(*) FROM pragma_foreign_key_list(m.name) AS o WHERE o.id = f.id) > 1
 		FROM sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f
 		WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE ORDER BY m.name, f."from"`, table)
 	return found, err
