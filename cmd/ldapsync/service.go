@@ -161,7 +161,11 @@ func (s *service) applySource(ctx context.Context, t *config.Target, src *config
 		return err
 	}
 	c.AcceptStream = s.options.acceptStream
+	waker := s.targets[t.Name].waker
 	c.OnChange = func(kind proto.Kind, change applier.Change) {
+		if change.Action == applier.Remove || change.Action == applier.Miss {
+			waker.Wake() // no event tells of an account that no entry stands behind
+		}
 		s.logger.Debug("applied", "target", t.Name, "kind", kind, "action", change.Action, "dn", change.DN, "name", change.Name, "reason", change.Reason)
 		if change.Action == applier.Skip || change.Action == applier.Park {
 			s.logger.Warn("entry not applied", "target", t.Name, "kind", kind, "action", change.Action, "dn", change.DN, "reason", change.Reason)
@@ -195,12 +199,12 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 	if err := s.deletable(ctx, t); err != nil {
 		return err
 	}
-	waker := callbacks.NewWaker(s.logger)
+	waker := s.targets[t.Name].waker
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range t.Sources {
 		durable := "callback-" + t.Name + "-" + t.Removal.Callbacks[0]
 		group.Go(func() error {
-			return waker.Follow(ctx, name, st, s.bus.Wake(ctx, name, durable, proto.TypeUserRemoved))
+			return waker.Follow(ctx, name, st, s.bus.Wake(ctx, name, durable, proto.TypeUserRemoved, proto.TypeUserMissing))
 		})
 	}
 	group.Go(func() error {

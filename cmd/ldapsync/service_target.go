@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"ldapsync/callbacks"
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/internal/bus"
 	"ldapsync/proto"
@@ -16,12 +17,13 @@ import (
 type opened struct {
 	mu    sync.Mutex
 	store store // nil until a stage needs it
+	waker *callbacks.Waker
 }
 
 // expect prepares for a stage that needs a target's database.
 func (s *service) expect(t *config.Target) {
 	if s.targets[t.Name] == nil {
-		s.targets[t.Name] = new(opened)
+		s.targets[t.Name] = &opened{waker: callbacks.NewWaker(s.logger)}
 	}
 }
 
