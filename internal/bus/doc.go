@@ -7,8 +7,8 @@
 // Promised: one writer per stream, by the expected last sequence and the predecessor's message id on every publish (the sequence
 // alone lets the second message of a pipeline in behind a rival's one); a retried publish is stored once; an event that
 // Flush has confirmed is on disk (embedded: fsync on every write). Read and Follow hand out every event once, in order, across lost
-// connections and restarts of the server. A stream is never deleted, purged or emptied here, and never changed but where a setting
-// differs. Two processes never share an embedded store: a lock on the state directory keeps them apart.
+// connections and restarts of the server, and replacements in the place of what people were erased from. A stream is never deleted or emptied
+// here, nothing is taken from it but by Cut and Erase, and it is never changed but where a setting differs. Two processes never share an embedded store: a lock on the state directory keeps them apart.
 //
 // Not promised: that Requests and Wake hand out a message only once (they repeat it until it is acknowledged), or that an external
 // server keeps what it acknowledged: its own sync_interval and replicas decide that.

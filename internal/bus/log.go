@@ -22,6 +22,7 @@ type Log struct {
 	stream     jetstream.Stream // to get messages from any replica
 	maxMessage int              // of the stream, in bytes; 0: it has no limit of its own
 	writer     publisher
+	places     places
 }
 
 // Log returns the stream of a source; it is created, or brought to what it should be, if it isn't.
@@ -117,11 +118,17 @@ func (l *Log) stateFrom(ctx context.Context, reached uint64) (jetstream.StreamSt
 	}
 }
 
-// Get returns one event by its sequence. proto.ErrNotFound if it isn't there.
+// Get returns one event by its sequence, as Read hands it out. proto.ErrNotFound if it isn't there.
 func (l *Log) Get(ctx context.Context, sequence uint64) (proto.Event, error) {
 	var e proto.Event
 	err := l.bus.retry(ctx, l.name, func(ctx context.Context) (err error) {
 		e, err = l.get(ctx, sequence)
+		if errors.Is(err, proto.ErrNotFound) || e.Type == proto.TypeUserReplaced {
+			e, err = proto.Event{}, nil
+		}
+		if err == nil && (e.Sequence == 0 || e.Type == proto.TypeUserUpserted) {
+			e, err = l.inPlace(ctx, e, sequence)
+		}
 		return err
 	})
 	if errors.Is(err, proto.ErrNotFound) {

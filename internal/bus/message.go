@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -19,7 +20,7 @@ const headerRoom = 1024
 
 // message makes the message of an event, all but the sequence it expects.
 func (l *Log) message(e proto.Event) *nats.Msg {
-	return &nats.Msg{
+	m := &nats.Msg{
 		Subject: proto.Subject(l.source, e.Type),
 		Data:    e.Data,
 		Header: nats.Header{
@@ -33,6 +34,10 @@ func (l *Log) message(e proto.Event) *nats.Msg {
 			jetstream.ExpectedStreamHeader: {l.name},
 		},
 	}
+	if e.Replaces > 0 {
+		m.Header[proto.HeaderReplaces] = []string{strconv.FormatUint(e.Replaces, 10)}
+	}
+	return m
 }
 
 // event reads a message back. What isn't an event of ldapsync is a permanent fault.
@@ -41,10 +46,16 @@ func event(subject string, header nats.Header, data []byte, sequence uint64, at 
 	if err != nil {
 		return proto.Event{}, fault.New(fault.Stream, "find out what else publishes to this stream, and stop it", "sequence %d: %w", sequence, err)
 	}
-	return proto.Event{
+	e := proto.Event{
 		Type: t, ID: header.Get(proto.HeaderID), ContentType: header.Get(proto.HeaderContentType), Data: data,
 		Sequence: sequence, Time: at.UTC(),
-	}, nil
+	}
+	if t == proto.TypeUserReplaced {
+		if e.Replaces, err = strconv.ParseUint(header.Get(proto.HeaderReplaces), 10, 64); err != nil {
+			return e, fault.New(fault.Stream, "", "sequence %d: %s doesn't say what it replaces", sequence, t)
+		}
+	}
+	return e, nil
 }
 
 // query selects one message of a stream.

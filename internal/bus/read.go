@@ -29,7 +29,7 @@ var (
 )
 
 // Read hands out the events from sequence from up to and including to, in order; those that were erased, or aren't there yet, are
-// left out. The sequence ends with an error, or complete: an event that it left out wasn't in the stream.
+// left out. What stands in the place of an event from which people were erased is handed out there, as that event, and nowhere else. The sequence ends with an error, or complete: an event that it left out wasn't in the stream.
 func (l *Log) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
 		if to > 0 && from <= to {
@@ -40,7 +40,7 @@ func (l *Log) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, 
 }
 
 // Follow hands out every event from sequence from on, and waits for more, until an error ends it: ctx's, when ctx is done.
-// Event.Pending is set. It survives a lost connection: nothing is left out and nothing handed out twice.
+// Event.Pending is set; what Read puts in the place of something, this does too. It survives a lost connection: nothing is left out and nothing handed out twice.
 func (l *Log) Follow(ctx context.Context, from uint64) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
 		r := reader{log: l, next: max(from, 1), yield: yield}
@@ -57,7 +57,7 @@ func (l *Log) Since(ctx context.Context, from time.Time, types ...proto.Type) it
 			yield(proto.Event{}, err)
 			return
 		}
-		r := reader{log: l, next: 1, to: last, since: from, yield: yield, done: last == 0}
+		r := reader{log: l, next: 1, to: last, since: from, from: from, yield: yield, done: last == 0}
 		for _, t := range types {
 			r.subjects = append(r.subjects, proto.Subject(l.source, t))
 		}
@@ -74,11 +74,19 @@ type reader struct {
 	done  bool // complete, or the receiver had enough
 
 	since    time.Time // where it begins, instead of at next; zero once something came
+	from     time.Time // what was stored before isn't handed out
 	subjects []string  // what is read; none: all
+
+	raw     bool          // as it is stored: see Stored
+	headers bool          // without the data
+	places  []replacement // those still to be handed out, in the order of their places
+	begin   uint64        // where it began
+	learnt  uint64        // the last replacement that places takes into account
 }
 
 func (r *reader) run(ctx context.Context) {
 	try := r.log.bus.attempts()
+	r.begin = r.next
 	for !r.done {
 		before, began := r.next, time.Now()
 		err := r.pull(ctx)
@@ -126,8 +134,12 @@ func (r *reader) pull(ctx context.Context) error {
 func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 	sequence := meta.Sequence.Stream
 	if r.to > 0 && sequence > r.to {
-		r.done = true
-		return nil
+		return r.finish(ctx)
+	}
+	if sequence >= r.next {
+		if err := r.fill(ctx, sequence, meta.NumPending, sequence > r.next); err != nil || r.done {
+			return err
+		}
 	}
 	if sequence >= r.next {
 		e, err := event(m.Subject(), m.Headers(), m.Data(), sequence, meta.Timestamp)
@@ -136,7 +148,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 		}
 		e.Pending = meta.NumPending
 		r.next, r.since = sequence+1, time.Time{}
-		if !r.yield(e, nil) {
+		if (r.raw || e.Type != proto.TypeUserReplaced) && !r.yield(e, nil) {
 			r.done = true
 			return nil
 		}
@@ -145,7 +157,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 		return nil
 	}
 	if r.next > r.to {
-		r.done = true
+		return r.finish(ctx)
 	} else if meta.NumPending == 0 {
 		return r.complete(ctx)
 	}
@@ -154,13 +166,12 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 
 // complete ends a bounded read whose consumer has nothing more: what is left must be holes, and only the leader can say so.
 func (r *reader) complete(ctx context.Context) error {
-	return r.log.bus.once(ctx, func(ctx context.Context) error {
+	err := r.log.bus.once(ctx, func(ctx context.Context) error {
 		if _, err := r.log.stateFrom(ctx, r.to); err != nil {
 			return err
 		}
 		if !r.since.IsZero() {
-			r.done = true // nothing is that young; the leader has been heard
-			return nil
+			return nil // nothing is that young; the leader has been heard
 		}
 		for _, subject := range r.wanted() {
 			m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: subject})
@@ -171,9 +182,12 @@ func (r *reader) complete(ctx context.Context) error {
 				return err
 			}
 		}
-		r.done = true
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return r.finish(ctx)
 }
 
 // wanted are the subjects that are read.
@@ -187,6 +201,9 @@ func (r *reader) wanted() []string {
 // open makes a consumer that begins at the next sequence.
 func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), error) {
 	l := r.log
+	if err := r.expect(ctx); err != nil {
+		return nil, nil, err
+	}
 	var consumer jetstream.Consumer
 	err := l.bus.once(ctx, func(ctx context.Context) error {
 		if err := r.behind(ctx); err != nil {
@@ -196,6 +213,7 @@ func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), e
 			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 			OptStartSeq:       r.next,
 			FilterSubjects:    r.subjects,
+			HeadersOnly:       r.headers,
 			AckPolicy:         jetstream.AckNonePolicy,
 			MaxDeliver:        1,
 			InactiveThreshold: readerIdle,
