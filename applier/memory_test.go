@@ -92,42 +92,6 @@ func (t memoryTx) LinksAfter(_ context.Context, source string, kind proto.Kind, 
 	return links, nil
 }
 
-func (t memoryTx) ListUnlinked(context.Context) ([]Row, int, error) {
-	var rows []Row
-	all := t.overlay.rows[proto.KindUser]
-	for _, pk := range slices.Sorted(maps.Keys(all)) {
-		if len(t.overlay.owned[proto.KindUser][pk]) == 0 {
-			rows = append(rows, all[pk])
-		}
-	}
-	return rows, len(all), nil
-}
-
-func (t memoryTx) HeldRows(context.Context) ([]Held, error) { return slices.Clone(t.held), nil }
-
-func (t memoryTx) Complete(context.Context) ([]string, error) {
-	return slices.Sorted(maps.Keys(t.complete)), nil
-}
-
-func (t memoryTx) PutHeld(ctx context.Context, h Held) error {
-	_ = t.DropHeld(ctx, h)
-	t.memory.held = append(t.memory.held, h)
-	return nil
-}
-
-func (t memoryTx) DropHeld(_ context.Context, h Held) error {
-	t.memory.held = slices.DeleteFunc(slices.Clone(t.held), func(o Held) bool { return o.Source == h.Source && o.Change == h.Change && o.Hash == h.Hash })
-	return nil
-}
-
-func (t memoryTx) SetComplete(_ context.Context, source string) error {
-	if t.complete == nil {
-		t.memory.complete = map[string]bool{}
-	}
-	t.complete[source] = true
-	return nil
-}
-
 func (t memoryTx) Savepoint(_ context.Context, fn func() error) error {
 	before := t.overlay.clone()
 	err := fn()
