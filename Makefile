@@ -5,9 +5,10 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null)
 BUF         := go tool -modfile=../tools/go.mod buf
 TESTFLAGS   ?=
 PACKAGES    ?= ./...
+CHECKS      ?= 2500
 
 .DEFAULT_GOAL := build
-.PHONY: build install test cluster servers lint proto-check generate freeze fmt demo bench clean help
+.PHONY: build install test property cluster servers lint proto-check generate freeze fmt demo bench clean help
 
 build: ## Build the static binary bin/ldapsync
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ldapsync ./cmd/ldapsync
@@ -17,6 +18,12 @@ install: ## Build and install into Go's bin directory
 
 test: servers lint ## Install the test servers, lint, and run all tests (PACKAGES=./proto TESTFLAGS='-run X' for some)
 	go test -json -race -count=1 -timeout 25m $(TESTFLAGS) $(PACKAGES) | go run ./scripts/totals
+ifeq ($(PACKAGES)$(TESTFLAGS),./...)
+	$(MAKE) property
+endif
+
+property: ## Hold two minutes of random runs to the rules (CHECKS=100000 for a night)
+	go test -count=1 -timeout 0 -run '^TestRandomRunsKeepTheRules$$' ./extractor -rapid.checks=$(CHECKS)
 
 cluster: ## Run the tests on a cluster of three NATS servers (not part of make test: see CONTRIBUTING.md)
 	go test -race -count=1 -tags cluster -run Cluster -timeout 15m ./internal/bus
