@@ -73,6 +73,13 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 		if log, err = p.bus.OpenLog(ctx, s.Name); err != nil && !errors.Is(err, proto.ErrNotFound) {
 			return err
 		}
+		pending, err := p.bus.Pending(ctx, s.Name)
+		if err != nil {
+			return err
+		}
+		for _, r := range pending.Requests {
+			p.plan.Waiting += len(r.GetVerdicts())
+		}
 	}
 	dir, err := directory(p.cfg, s, s.Retry.For, p.logger)
 	if err != nil {

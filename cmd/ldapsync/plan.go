@@ -17,7 +17,8 @@ type plan struct {
 	Changes []planned       `json:"changes"`
 	Totals  map[string]int  `json:"totals"` // by action
 	Sources []*sourceResult `json:"sources"`
-	Held    holds           `json:"held"` // by the targets: accounts that no entry stands behind
+	Held    holds           `json:"held"`              // by the targets: accounts that no entry stands behind
+	Waiting int             `json:"waiting_decisions"` // about what is held: the next run carries them out, this plan doesn't contain them
 	Note    string          `json:"note"`
 
 	last map[[3]string]int // target, kind and id → the place in Changes
@@ -137,6 +138,9 @@ func (p *planner) printLines(o runOptions) error {
 		s.Held.preview(w)
 	}
 	p.plan.Held.preview(w)
+	if n := p.plan.Waiting; n > 0 {
+		w.line("  %s for the next run, and nothing of that is planned here", plural(n, "decision waits", "decisions wait"))
+	}
 	if len(p.plan.Changes) == 0 {
 		if p.result.holds()+len(p.plan.Held.open()) > 0 {
 			w.line("nothing else to do")
