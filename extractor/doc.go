@@ -5,7 +5,7 @@
 // is missing (missing.go). Then it weighs what would be lost: changed users are compared with what the stream last said of them (weigh.go,
 // losses.go), losses are counted in each respect and put to the limits, alone and with those of the last day (judge.go, window.go), and what is
 // over a limit is held (settle.go, held.go) until it heals or a person decides (verdicts.go). The rest is published (changes.go,
-// removals.go, grace.go), and the snapshot closed (pass.go, extractor.go).
+// removals.go, grace.go), and the snapshot closed (pass.go, extractor.go); then whoever is to be forgotten is erased from what lies before (forget.go).
 //
 // Promised: removals are concluded only from a complete listing and a second look; any error aborts the snapshot, which then has
 // published nothing but true additions; what was held stays held, whatever the limits say later, and an approval releases only what was shown, as

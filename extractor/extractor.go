@@ -32,6 +32,8 @@ type Options struct {
 	Requests []string
 	// Verdicts are what people decided about holds: this pass carries them out.
 	Verdicts []*proto.Verdict
+	// Forgets are whom to erase from the history. The pass is full then, and the log has to be an Eraser.
+	Forgets []*proto.Forget
 }
 
 // Username as the id attribute of a Question says that the directory has none and the folded username stands for it.
@@ -58,7 +60,7 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	}
 	e.log.Begin(s.last)
 	p.out.streamID = e.log.StreamID()
-	p.sum.Full = opts.Full || s.full == 0 || e.fullIsDue(s)
+	p.sum.Full = opts.Full || len(opts.Forgets) > 0 || s.full == 0 || e.fullIsDue(s)
 	if s.open != 0 {
 		lost, err := openLosses(ctx, e.log, s)
 		if err != nil {
@@ -79,6 +81,10 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	if err := p.read(ctx); err != nil {
 		return nil, e.failed(ctx, p, err)
 	}
+	forgetting, err := p.forget(ctx, opts.Forgets)
+	if err != nil {
+		return nil, e.failed(ctx, p, fmt.Errorf("forget: %w", err))
+	}
 	committed := p.sum.committed(p.sum.First, p.sum.First)
 	committed.Losses = p.out.lost.proto(p.out.mostGroups())
 	if !p.sum.Full {
@@ -89,6 +95,9 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 	}
 	if p.sum.Last, err = e.log.Flush(ctx); err != nil {
 		return nil, err
+	}
+	if err := forgetting.carryOut(ctx, p); err != nil {
+		return nil, fmt.Errorf("snapshot %d is committed, but not everything is erased: %w", p.sum.Snapshot, err)
 	}
 	p.sum.Elapsed = e.cfg.Now().Sub(begun)
 	return p.sum, nil

@@ -62,13 +62,24 @@ func (o *outlet) event(ctx context.Context, t proto.Type, m proto.Message) (uint
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", t, err)
 	}
+	return o.message(ctx, proto.Event{Type: t, ContentType: o.cfg.ContentType, Data: data})
+}
+
+// message publishes one message that is encoded already.
+func (o *outlet) message(ctx context.Context, e proto.Event) (uint64, error) {
 	o.running++
-	return o.send(ctx, proto.Event{
-		Type:        t,
-		ID:          fmt.Sprintf("%s/%d/%s.%d", o.streamID, o.snapshot, o.pass, o.running),
-		ContentType: o.cfg.ContentType,
-		Data:        data,
-	})
+	e.ID = fmt.Sprintf("%s/%d/%s.%d", o.streamID, o.snapshot, o.pass, o.running)
+	return o.send(ctx, e)
+}
+
+// replacement publishes what stands in the place of a message, in the encoding of that one: in another it might be too long.
+func (o *outlet) replacement(ctx context.Context, contentType string, m *proto.UserReplaced) error {
+	data, err := proto.Marshal(contentType, m)
+	if err != nil {
+		return fmt.Errorf("%s: %w", proto.TypeUserReplaced, err)
+	}
+	_, err = o.message(ctx, proto.Event{Type: proto.TypeUserReplaced, ContentType: contentType, Data: data, Replaces: m.GetReplaces()})
+	return err
 }
 
 // room is how many bytes of entries, as protobuf, one message takes: batchSize, unless the stream's messages are shorter. JSON is up to

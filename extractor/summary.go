@@ -17,6 +17,7 @@ type Summary struct {
 	Skipped      []Skip                   // the first 100; the counts tell how many there were
 	Held         []Hold                   // all that waits for a person, not only since this pass
 	Decided      []*proto.SnapshotDecided // what was done about each of the verdicts, in their order
+	Forgot       []*proto.SnapshotForgot  // what was done about each of those to be erased, in their order
 	Missing      int                      // users whose grace isn't over, those included that this pass found missing
 	NewlyMissing int                      // those that this pass found missing
 	First        uint64                   // the sequence of its first event, 0 for a preview
