@@ -26,6 +26,7 @@ type store interface {
 	DecideHeld(ctx context.Context, hash string, d applier.Decision, by, why string) (bool, error)
 	Orphans(ctx context.Context) iter.Seq2[django.Orphan, error]
 	Profiles(ctx context.Context, source string, kind proto.Kind, ids []string) ([]django.Profile, error)
+	Forget(ctx context.Context, source, id string) (django.Forgotten, error)
 	Users() *django.Table
 	Groups() *django.Table
 	Findings() []django.Finding

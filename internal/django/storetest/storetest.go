@@ -24,6 +24,7 @@ type Store interface {
 	DecideHeld(ctx context.Context, hash string, d applier.Decision, by, why string) (bool, error)
 	Orphans(context.Context) iter.Seq2[django.Orphan, error]
 	Profiles(ctx context.Context, source string, kind proto.Kind, ids []string) ([]django.Profile, error)
+	Forget(ctx context.Context, source, id string) (django.Forgotten, error)
 	Users() *django.Table
 	Groups() *django.Table
 	Migrate(context.Context) error
@@ -67,7 +68,7 @@ const source = "corp"
 func Run(t *testing.T, env func(*testing.T) Env) {
 	for _, group := range []map[string]func(*suite){
 		schemaCases, checkpointCases, linkCases, rowCases, renameCases, nameCases, memberCases, letterCases, refusalCases,
-		dueCases, deactivateCases, deleteCases, missingCases, restoreCases, laterCases, referenceCases, peopleCases, heldCases,
+		dueCases, deactivateCases, deleteCases, missingCases, restoreCases, laterCases, referenceCases, peopleCases, heldCases, forgetCases,
 	} {
 		for _, name := range slices.Sorted(maps.Keys(group)) {
 			try := group[name]
