@@ -323,3 +323,54 @@ func TestLateTargetGetsTheStateAsItIs(t *testing.T) {
 		t.Errorf("%d links, %+v", len(e.over.links[proto.KindUser]), e.checkpoint)
 	}
 }
+
+// A name that somebody had in the past may belong to one who came since, and is gone in that past: her account gives it up, and has it back when she is.
+func TestReplayTakesNamesFromWhoIsGone(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada mail=a@x")
+	first := e.full(1)
+	e.mustApply()
+	e.upsert("1:countess mail=a@x")
+	e.upsert("2:ada mail=b@x")
+	e.full(1)
+	e.mustApply()
+	e.want("1 countess a@x", "2 ada b@x")
+	planned, err := New(e.cfg, e.memory, e.stream).PreviewReplay(t.Context(), first, nil)
+	if err != nil || planned.Users.Removed != 1 {
+		t.Errorf("planned %+v, %v", planned.Users, err)
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	e.want("1 ada a@x", "2 ada-gone-2 b@x")
+	e.wantLetters()
+	writes := e.writes
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil || e.writes != writes {
+		t.Errorf("again: %d writes, %v", e.writes-writes, err)
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.want("1 countess a@x", "2 ada b@x")
+	e.wantLetters()
+}
+
+// Without leave, the account of a superuser who is gone keeps its name.
+func TestReplayLeavesPrivilegedNames(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada")
+	first := e.full(1)
+	e.mustApply()
+	e.upsert("1:countess")
+	e.upsert("2:ada")
+	e.full(1)
+	e.mustApply()
+	row := e.over.rows[proto.KindUser]["2"]
+	row.Privileged = true
+	e.over.rows[proto.KindUser]["2"] = row
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	e.want("1 countess", "2 ada")
+	e.wantLetters(`1 parked=false "ada" is still the name of uid=ada, who is gone: rename or delete that row (id 2)`)
+}

@@ -49,6 +49,7 @@ type Config struct {
 	// Now gives the times in dead letters. Default: time.Now.
 	Now func() time.Time
 
+	evict bool // the rows of entries that are gone give up their names to those that are there
 	every bool // entries whose links say that they are applied are compared, too
 }
 
@@ -111,7 +112,7 @@ func (c Config) hash() string {
 func (c Config) settings(kind proto.Kind) settings {
 	s := settings{
 		source: c.Source, kind: kind, mapping: c.mapping(kind), adopt: c.Adopt,
-		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups, every: c.every,
+		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups, every: c.every, evict: c.evict,
 	}
 	if s.mapping != nil {
 		s.hash = s.mapping.Hash()

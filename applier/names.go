@@ -14,6 +14,7 @@ type seat struct {
 	action Action // Create, Adopt, Relink or Update; Skip or Park
 	pk     string
 	former *Link // of a relinked row: the link of the entry that is gone
+	evicts []Row // rows of entries that are gone, which must give up the name
 	reason string
 }
 
@@ -63,7 +64,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 		}
 		var st seat
 		if has {
-			st = rename(f, row, m, leaving, claims)
+			st = rename(s, f, row, m, leaving, claims)
 		} else {
 			st = enter(s, f, m, leaving, gone, claims)
 		}
@@ -79,7 +80,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 }
 
 // rename seats an entry that has a row.
-func rename(f *facts, row Row, m *mapped, leaving map[string]bool, claims map[string]*item) seat {
+func rename(s settings, f *facts, row Row, m *mapped, leaving map[string]bool, claims map[string]*item) seat {
 	want := m.values[0].(string)
 	st := seat{action: Update, pk: row.PK}
 	if row.Name == want {
@@ -93,9 +94,22 @@ func rename(f *facts, row Row, m *mapped, leaving map[string]bool, claims map[st
 		if holder.PK == row.PK || leaving[holder.PK] || same && holder.Name != want {
 			continue
 		}
-		return seat{action: Park, reason: f.heldBy(want, holder)}
+		if !s.evict || !f.evictable(s, holder) {
+			return seat{action: Park, reason: f.heldBy(want, holder)}
+		}
+		st.evicts = append(st.evicts, holder)
 	}
 	return st
+}
+
+// evictable tells whether a row belongs to entries of the source that are gone, and to nobody else.
+func (f *facts) evictable(s settings, holder Row) bool {
+	for _, l := range f.owners[holder.PK] {
+		if l.Source != s.source || l.State != Gone || l.How == Swept || f.comesBack(l.ID) {
+			return false
+		}
+	}
+	return len(f.owners[holder.PK]) > 0 && (!holder.Privileged || s.adopt.Privileged)
 }
 
 // enter seats an entry that has no row: a new one, or one that is there under its name.

@@ -36,6 +36,9 @@ func plan(s settings, f *facts, items []item) ([]Change, error) {
 		if st := seats[it.id]; st.former != nil && !p.gone[st.pk] {
 			changes = append(changes, p.orphan(*st.former))
 		}
+		for _, row := range seats[it.id].evicts {
+			changes = append(changes, p.evict(row))
+		}
 	}
 	return p.keepLastSuperuser(changes), nil
 }
@@ -137,6 +140,24 @@ func (p planner) orphan(l Link) Change {
 	return Change{
 		Action: Touch, Source: l.Source, ID: l.ID, DN: l.DN, Name: l.Name, Link: &l,
 		Reason: "its account went to an entry that was made again",
+	}
+}
+
+// evict gives the row of an entry that is gone another name: at the snapshot that is replayed somebody else had it, whose row is there, too. Should the
+// entry return, the row gets its name back.
+func (p planner) evict(row Row) Change {
+	l := p.owners[row.PK][0]
+	base := []rune(row.Name)
+	name := string(base[:min(len(base), 100)]) + "-gone-" + row.PK
+	l.Name = Fold(name)
+	values := make([]any, len(row.Values))
+	for i := range values {
+		values[i] = Keep{}
+	}
+	values[0] = name
+	return Change{
+		Action: Update, Source: l.Source, ID: l.ID, DN: l.DN, Name: name, PK: row.PK, Values: values, Before: row.Values, Set: []int{0}, Rename: true,
+		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry had its name",
 	}
 }
 

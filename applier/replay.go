@@ -31,7 +31,7 @@ type Replayed struct {
 // interrupted is begun again and finds most of it done; one that was done before writes nothing.
 func (a *Applier) Replay(ctx context.Context, at Snapshot) (Replayed, error) {
 	cfg := a.cfg
-	cfg.every = true
+	cfg.every, cfg.evict = true, true
 	r := replay{Applier: New(cfg, a.store, a.stream), at: at}
 	err := r.run(ctx)
 	return Replayed{Summary: r.Summary(), Held: r.held}, err
@@ -63,11 +63,11 @@ func (r *replay) run(ctx context.Context) error {
 			return err
 		}
 	}
-	f := follower{Applier: r.Applier, checkpoint: &next}
-	if err := f.tryLetters(ctx, true); err != nil {
+	if r.held, err = r.sweepLinks(ctx, &next, state); err != nil {
 		return err
 	}
-	if r.held, err = r.sweepLinks(ctx, &next, state); err != nil || done {
+	f := follower{Applier: r.Applier, checkpoint: &next} // what was swept may have set names free
+	if err := f.tryLetters(ctx, true); err != nil || done {
 		return err
 	}
 	return r.commit(ctx, &next, pinned, nil, false)
@@ -132,7 +132,7 @@ const overlayUsers = 100_000
 // may be nil. What the limit would hold is returned; then none of the removals that it tells of would happen. Memory is bounded: see Rough.
 func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(proto.Kind, Change)) (Replayed, error) {
 	cfg := a.cfg
-	cfg.every = true
+	cfg.every, cfg.evict = true, true
 	var done Replayed
 	cp, err := a.store.Checkpoint(ctx, a.cfg.Source)
 	if err == nil && cp != nil && cp.StreamID != a.stream.StreamID() {
@@ -155,8 +155,10 @@ func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(prot
 			return err
 		}
 		done.Rough = p.rough
-		done.Held, err = p.strays(ctx, r, state)
-		return err
+		if done.Held, err = p.strays(ctx, r, state); err != nil {
+			return err
+		}
+		return p.letters(ctx)
 	})
 	return done, err
 }
@@ -180,6 +182,9 @@ func (p *previewer) catchUp(ctx context.Context) error {
 	}
 	if held != nil {
 		p.sum.Held = append(p.sum.Held, *held)
+	}
+	if err := p.letters(ctx); err != nil {
+		return err
 	}
 	_, last, err := p.stream.Bounds(ctx)
 	if err != nil {
@@ -255,7 +260,7 @@ func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*
 // the release may do part of it.
 func (a *Applier) Release(ctx context.Context) (Replayed, error) {
 	cfg := a.cfg
-	cfg.every = true // what was edited by hand meanwhile is put right, too
+	cfg.every, cfg.evict = true, true // what was edited by hand meanwhile is put right, too
 	r := New(cfg, a.store, a.stream)
 	begun := false
 	var held *Held
@@ -270,8 +275,11 @@ func (a *Applier) Release(ctx context.Context) (Replayed, error) {
 			return fault.New(fault.Usage, "there is nothing to release", "it isn't pinned: it follows source %s", a.cfg.Source)
 		}
 		begun = true
-		_, held, err = r.catchUp(ctx, cp)
-		return err
+		f := follower{Applier: r}
+		if f.checkpoint, held, err = r.catchUp(ctx, cp); err != nil {
+			return err
+		}
+		return f.settle(ctx, true, f.checkpoint.Sequence)
 	})
 	return Replayed{Summary: r.Summary(), Held: held}, err
 }
