@@ -25,6 +25,9 @@ endif
 property: ## Hold two minutes of random runs to the rules (CHECKS=100000 for a night)
 	go test -count=1 -timeout 0 -run '^TestRandomRunsKeepTheRules$$' ./extractor -rapid.checks=$(CHECKS)
 
+year: servers ## Let a company of 2,000 live through 3,000 snapshots, and replay every 50th (in make test: 500 and 400)
+	YEAR_PEOPLE=2000 YEAR_SNAPSHOTS=3000 go test -count=1 -timeout 60m -run TestAYearOfACompany -v ./cmd/ldapsync
+
 cluster: ## Run the tests on a cluster of three NATS servers (not part of make test: see CONTRIBUTING.md)
 	go test -race -count=1 -tags cluster -run Cluster -timeout 15m ./internal/bus
 
