@@ -114,6 +114,9 @@ func (s *sourceResult) print(w *lines) {
 	for _, d := range s.Decided {
 		w.line("  %s", d.line())
 	}
+	for _, f := range s.Forgot {
+		w.line("  %s", f.line())
+	}
 	s.Held.print(w)
 	w.entries("skipped", s.Skipped, int(u.Skipped+g.Skipped), "--json lists the first 100")
 }

@@ -36,6 +36,7 @@ type sourceResult struct {
 	NewlyMissing int           `json:"newly_missing"`
 	Held         holds         `json:"held"`    // all that waits for a person
 	Decided      []decidedView `json:"decided"` // what was done about decisions
+	Forgot       []forgotView  `json:"forgot"`  // what was done about people to be erased
 	Seconds      float64       `json:"seconds"`
 }
 
@@ -118,7 +119,7 @@ func (r *result) passed(source string, s *extractor.Summary) {
 	n := &sourceResult{
 		Name: source, Snapshot: s.Snapshot, Full: s.Full, Server: s.Server,
 		Users: sourceCounts(s.Users), Groups: sourceCounts(s.Groups),
-		Skipped: []entry{}, Held: holds{}, Decided: []decidedView{}, NewlyMissing: s.NewlyMissing, Seconds: s.Elapsed.Seconds(),
+		Skipped: []entry{}, Held: holds{}, Decided: []decidedView{}, Forgot: []forgotView{}, NewlyMissing: s.NewlyMissing, Seconds: s.Elapsed.Seconds(),
 	}
 	if s.Missing >= 0 {
 		n.Missing = &s.Missing
@@ -131,6 +132,9 @@ func (r *result) passed(source string, s *extractor.Summary) {
 	}
 	for _, d := range s.Decided {
 		n.Decided = append(n.Decided, newDecidedView(source, d))
+	}
+	for _, f := range s.Forgot {
+		n.Forgot = append(n.Forgot, newForgotView(f))
 	}
 	r.Sources = append(r.Sources, n)
 }

@@ -48,7 +48,7 @@ tables of a Django project. "ldapsync run" does all of it once; "ldapsync demo" 
 	flags.BoolVar(&a.logJSON, "log-json", false, "log as JSON, a line each")
 	root.AddCommand(a.snapshotsCommand(), a.explainCommand())
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.migrateCommand(), a.demoCommand(), a.deadLettersCommand(),
-		a.heldCommand(), a.consumersCommand(), a.replayCommand(), a.verifyCommand(), a.restoreCommand(), a.orphansCommand(),
+		a.heldCommand(), a.consumersCommand(), a.replayCommand(), a.verifyCommand(), a.restoreCommand(), a.orphansCommand(), a.forgetCommand(),
 		a.extractCommand(), a.applyCommand(), a.callbacksCommand(), a.serveCommand(), a.triggerCommand(), a.configCommand(), a.versionCommand())
 	return root
 }

@@ -160,6 +160,7 @@ func passOptions(full bool, requests []*proto.RunRequest) extractor.Options {
 		o.Full = o.Full || r.GetFull()
 		o.Requests = append(o.Requests, r.GetId())
 		o.Verdicts = append(o.Verdicts, r.GetVerdicts()...)
+		o.Forgets = append(o.Forgets, r.GetForgets()...)
 	}
 	return o
 }

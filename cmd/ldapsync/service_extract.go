@@ -133,6 +133,9 @@ func (x *extracting) pass(ctx context.Context, requests []*proto.RunRequest) err
 	for _, d := range sum.Decided {
 		x.logger.Info("decided", "source", x.source.Name, "what", newDecidedView(x.source.Name, d).line())
 	}
+	for _, f := range sum.Forgot {
+		x.logger.Info("erasure", "source", x.source.Name, "what", newForgotView(f).line())
+	}
 	for _, h := range sum.Held {
 		if v := newHoldView(x.source.Name, h); !v.Rejected {
 			x.logger.Warn("held until a person decides", "source", x.source.Name, "what", v.what(), "reason", v.Reason, "hint", "ldapsync held show "+v.short())

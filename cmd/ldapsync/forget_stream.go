@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
+	"ldapsync/proto"
+)
+
+// erasurePatience is how long a service may take to erase what its snapshot doesn't need any more.
+const erasurePatience = 10 * time.Minute
+
+// eraseFrom asks for the pass that erases people from the history of a source. An active service is waited for.
+func (f *forgetter) eraseFrom(ctx context.Context, s *config.Source, people []*forgotten) error {
+	request := &proto.RunRequest{RequestedBy: f.o.by}
+	asked := map[[16]byte]*forgotten{}
+	for _, p := range people {
+		if p.Source == s.Name && p.Events > 0 && asked[p.key] == nil {
+			asked[p.key] = p
+			request.Forgets = append(request.Forgets, &proto.Forget{Key: p.key[:], By: f.o.by, Reason: f.o.reason})
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	_, active, err := f.bus.Active(ctx, roleExtractor, s.Name)
+	if err != nil {
+		return err
+	}
+	if !active {
+		for _, p := range asked {
+			p.Waiting = true
+		}
+		return f.bus.Trigger(ctx, s.Name, request)
+	}
+	log, err := f.bus.OpenLog(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	answer, err := triggerAndWait(ctx, f.bus, log, s.Name, request, max(leastPatience, s.Retry.For))
+	if err != nil {
+		return err
+	}
+	return awaitErasure(ctx, log, answer.sequence, asked)
+}
+
+// awaitErasure waits behind the snapshot that carries requests out until everything is erased.
+func awaitErasure(ctx context.Context, log *bus.Log, committed uint64, asked map[[16]byte]*forgotten) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, erasurePatience, fault.Passing(fault.Stream, "see the service's log; it tries again until it is done", "the service hasn't erased everything yet"))
+	defer cancel()
+	left := len(asked)
+	for e, err := range log.Follow(ctx, committed+1) {
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if e.Type != proto.TypeSnapshotForgot {
+			continue
+		}
+		var m proto.SnapshotForgot
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
+		}
+		if len(m.GetForget().GetKey()) != 16 {
+			continue
+		}
+		p := asked[[16]byte(m.GetForget().GetKey())]
+		if p == nil || p.Snapshot != 0 {
+			continue
+		}
+		p.Snapshot, p.Erased, p.Refused = m.GetSnapshot(), m.GetMessages(), m.GetNote()
+		if left--; left == 0 {
+			return nil
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// forgotView is what a pass did about a request to erase somebody, as --json prints it.
+type forgotView struct {
+	Key      string `json:"key"`
+	By       string `json:"by"`
+	Why      string `json:"why"`
+	Messages uint64 `json:"messages"`
+	Note     string `json:"note,omitempty"` // why it wasn't done
+}
+
+func newForgotView(m *proto.SnapshotForgot) forgotView {
+	f := m.GetForget()
+	return forgotView{Key: hex.EncodeToString(f.GetKey()), By: f.GetBy(), Why: f.GetReason(), Messages: m.GetMessages(), Note: m.GetNote()}
+}
+
+func (v forgotView) line() string {
+	who := fmt.Sprintf("%.12s by %s (%s)", v.Key, printable(v.By), printable(v.Why))
+	if v.Note != "" {
+		return "not forgotten: " + who + ": " + printable(v.Note)
+	}
+	return fmt.Sprintf("forgot %s: %d messages erased", who, v.Messages)
+}
