@@ -48,7 +48,7 @@ func TestChangesAreOneInAHundred(t *testing.T) {
 
 // sizeOf is a size whose medians are these times.
 func sizeOf(users int, walls map[string]float64) *size {
-	all := map[string]float64{readFloor: 1, extraction: 1.2, writeFloor: 2, checkedIn: 3, applying: 4, firstLoad: 5.2, unchanged: 1.3, changedOne: 1.5}
+	all := map[string]float64{readFloor: 1, extraction: 1.2, writeFloor: 2, checkedIn: 3, applying: 4, firstLoad: 5.2, unchanged: 1.3, changedOne: 1.5, tableFloor: 0.5, verifying: 2, replaying: 4.5}
 	maps.Copy(all, walls)
 	s := &size{Users: users, Groups: groupsFor(users), Measured: map[string]*measured{}}
 	for name, wall := range all {

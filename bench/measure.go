@@ -73,7 +73,7 @@ func (b *bench) size(ctx context.Context, n int) (_ *size, err error) {
 
 	s := &size{Users: n, Groups: groupsFor(n), Measured: map[string]*measured{}}
 	m := &measuring{bench: b, size: s, dir: dir}
-	for _, step := range []func(context.Context) error{m.reading, m.writing, m.loading, m.repeating} {
+	for _, step := range []func(context.Context) error{m.reading, m.writing, m.loading, m.repeating, m.lookingBack} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -231,20 +231,24 @@ func (m *measuring) repeating(ctx context.Context) error {
 
 // pass makes a whole pass with the real program; for profiles, with the same stages in this one.
 func (m *measuring) pass(ctx context.Context, name string) (sample, summary, error) {
-	dsn := m.postgres.dsn("django")
 	if m.profile != "" {
-		return m.child(ctx, name, job{Stage: "pass", URI: m.slapd.uri, State: m.state("state"), DSN: dsn})
+		return m.child(ctx, name, job{Stage: "pass", URI: m.slapd.uri, State: m.state("state"), DSN: m.postgres.dsn("django")})
 	}
-	cmd := exec.CommandContext(ctx, m.program, "run", "--json")
+	return m.summed(m.command(ctx, "run", "--json"))
+}
+
+// command is the real program.
+func (m *measuring) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, m.program, args...)
 	cmd.Dir = m.dir // no ldapsync.yaml lies there
 	cmd.Env = []string{
-		"HOME=" + m.dir, "LDAPSYNC_STATE_DIR=" + m.state("state"), "DATABASE_URL=" + dsn,
+		"HOME=" + m.dir, "LDAPSYNC_STATE_DIR=" + m.state("state"), "DATABASE_URL=" + m.postgres.dsn("django"),
 		"LDAP_SYNC_URI=" + m.slapd.uri, "LDAP_SYNC_BASE=" + baseDN, "LDAP_SYNC_BASE_USER=" + readerDN, "LDAP_SYNC_BASE_PASS=" + readerPassword,
 		"LDAP_SYNC_USER_FILTER=" + userFilter, "LDAP_SYNC_GROUP_FILTER=" + groupFilter,
 		`LDAP_SYNC_USER_ATTRIBUTES={"uid": "username", "givenName": "first_name", "sn": "last_name", "mail": "email"}`,
 		`LDAP_SYNC_GROUP_ATTRIBUTES={"cn": "name"}`,
 	}
-	return m.summed(cmd)
+	return cmd
 }
 
 // summed measures a process that prints a summary.

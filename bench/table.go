@@ -19,7 +19,7 @@ func (r *results) table() string {
 		fmt.Fprintf(&b, "%s users, %s groups of %d, %s rows written by a first load; medians of %d:\n\n",
 			thousands(s.Users), thousands(s.Groups), min(s.Users, groupMembers), thousands(int(s.Rows)), r.Settings.Runs)
 		lines := [][]string{{"", "seconds", "CPU s", "slapd CPU s", "PostgreSQL CPU s", "peak MiB"}}
-		for _, name := range []string{readFloor, extraction, writeFloor, checkedIn, applying, firstLoad, unchanged, changedOne} {
+		for _, name := range []string{readFloor, extraction, writeFloor, checkedIn, applying, firstLoad, unchanged, changedOne, tableFloor, verifying, replaying} {
 			m := s.median(name)
 			lines = append(lines, []string{costNames[name], fmt.Sprintf("%.2f", m.Wall), fmt.Sprintf("%.2f", m.CPU),
 				orNone(m.Slapd), orNone(m.Postgres), peak(name, m)})
@@ -47,12 +47,15 @@ var costNames = map[string]string{
 	firstLoad:  "whole pass, first load",
 	unchanged:  "whole pass, nothing changed",
 	changedOne: "whole pass, 1 % changed",
+	tableFloor: "psql: COPY of the loaded tables to nowhere",
+	verifying:  "verify, no difference",
+	replaying:  "replay into an empty database",
 }
 
 // peak is left out for the floors: the kernel begins a process's account with the resident set of the one that started it, and
 // that, this program's, is larger than theirs.
 func peak(name string, m sample) string {
-	if name == readFloor || name == writeFloor || name == checkedIn {
+	if name == readFloor || name == writeFloor || name == checkedIn || name == tableFloor {
 		return "–"
 	}
 	return fmt.Sprintf("%.0f", m.RSS)
