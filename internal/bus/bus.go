@@ -24,6 +24,9 @@ type Bus struct {
 	embedded *server.Server // nil with a URL
 	lock     *lock          // likewise
 
+	invitation *invitation // what others need to reach the embedded server; nil: it isn't shared
+	joined     bool        // the server is another process's embedded one
+
 	mu     sync.Mutex
 	epoch  signal // ends when the connection is lost
 	denial signal // ends when the server says that this user may not do something
@@ -37,8 +40,8 @@ var (
 )
 
 // Open connects to the server at cfg.URL, or starts one in cfg.StateDir. It tries until it succeeds, ctx is done, cfg.RetryFor is
-// over, or the error is one that retrying can't mend. A state directory that another process holds is waited for (cfg.LockWait);
-// then the error is a fault of class Stream that names the process.
+// over, or the error is one that retrying can't mend. If another process holds the state directory and shares its server, that one is
+// connected to; one that doesn't share is waited for (cfg.LockWait), then the error is a fault of class Stream that names the process.
 func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -75,6 +78,11 @@ func (b *Bus) openJetStream(ctx context.Context) error {
 // Close ends the connection, and stops the embedded server once everything is on disk. What was published and not flushed may be
 // lost. A second Close does nothing.
 func (b *Bus) Close() error {
+	var withdrawn error
+	if b.invitation != nil && b.lock != nil {
+		withdrawn = withdraw(b.cfg.StateDir) // first, so that nobody comes any more
+		b.invitation = nil
+	}
 	if b.nc != nil {
 		b.nc.Close()
 	}
@@ -84,10 +92,13 @@ func (b *Bus) Close() error {
 		b.embedded.WaitForShutdown()
 	}
 	if b.lock != nil {
-		return b.lock.release()
+		return errors.Join(withdrawn, b.lock.release())
 	}
 	return nil
 }
+
+// Alone tells whether no other process can reach this bus's server: what is asked of a service here, no service can answer.
+func (b *Bus) Alone() bool { return b.embedded != nil && b.invitation == nil && b.cfg.Listen == "" }
 
 // Address is the URL under which other processes reach the embedded server; "" if it doesn't listen.
 func (b *Bus) Address() string {

@@ -14,7 +14,7 @@ type Config struct {
 	// and no log line shows them. Default: "", a server inside this process with its store in StateDir.
 	URL string
 
-	// StateDir holds the embedded server's store, and a lock file while it is open. It is created (0700) if it isn't there. Needed
+	// StateDir holds the embedded server's store, and a lock file. While another process holds it and shares its server, that one is used. It is created (0700) if it isn't there. Needed
 	// without URL, unused with it.
 	StateDir string
 
@@ -25,7 +25,7 @@ type Config struct {
 	// What retrying can't mend (credentials, certificate, a stream that isn't there) fails at once either way.
 	RetryFor time.Duration
 
-	// LockWait is how long to wait for another process that holds StateDir. Default: 30 s; negative: not at all.
+	// LockWait is how long to wait for another process that holds StateDir and doesn't share its server. Default: 30 s; negative: not at all.
 	LockWait time.Duration
 
 	// TLS is used with a URL; a tls:// URL needs it only for an own CA or a client certificate. Default: the system's CAs.
@@ -38,6 +38,11 @@ type Config struct {
 	// Listen, "host:port", makes the embedded server reachable for other processes, without any authentication: keep it on
 	// loopback. Port 0 takes a free one. Default: "", no listener at all.
 	Listen string
+
+	// Share lets other processes of this host use the embedded server, by Open with the same StateDir, as long as this one holds it: it
+	// listens on 127.0.0.1, and says where, and with which token, in a file there that its owner alone may read. For services; one that
+	// shares waits for another holder and never joins it. Unused with URL. Default: false.
+	Share bool
 
 	// Replicas of the streams that are created here; existing ones keep theirs. 3 in a cluster. Default: 1.
 	Replicas int
@@ -80,6 +85,9 @@ func (c Config) validate() error {
 	}
 	if c.URL != "" && c.Listen != "" {
 		return fault.New(fault.Usage, "remove one of the two", "a NATS URL is set, so there is no embedded server that could listen on %s", c.Listen)
+	}
+	if c.Share && c.Listen != "" {
+		return fault.New(fault.Usage, "remove one of the two", "an embedded server that is shared chooses its address itself, so it can't listen on %s", c.Listen)
 	}
 	if c.Replicas < 0 || c.Replicas > 5 {
 		return fault.New(fault.Usage, "use 1, 3 or 5", "%d replicas: JetStream has 1 to 5", c.Replicas)

@@ -12,8 +12,15 @@ import (
 	"time"
 )
 
-// TestMain lets a test run this program again as a writer that can be killed.
+// TestMain lets a test run this program again as a writer or a service that can be killed.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv("BUS_TEST_SERVICE"); dir != "" {
+		if err := serveUntilTold(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv("BUS_TEST_WRITER"); dir != "" {
 		if err := writeForEver(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -31,14 +31,18 @@ func HasStore(stateDir string) bool {
 	return err == nil && info.IsDir()
 }
 
-// openEmbedded starts a server that this process alone can reach, unless cfg.Listen says otherwise, and connects to it.
+// openEmbedded starts a server that this process alone can reach, unless cfg says otherwise, and connects to it; or to that of a
+// service that holds the state directory.
 func (b *Bus) openEmbedded(ctx context.Context) error {
 	b.where = "the embedded server in " + b.cfg.StateDir
 	if err := prepare(b.cfg.StateDir); err != nil {
 		return err
 	}
 	var err error
-	if b.lock, err = acquire(ctx, b.cfg.StateDir, b.cfg.LockWait); err != nil {
+	if b.lock, err = b.acquire(ctx); err != nil || b.joined {
+		return err
+	}
+	if err := withdraw(b.cfg.StateDir); err != nil {
 		return err
 	}
 	// The server would make it with wider rights.
@@ -51,6 +55,13 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 	opts, err := b.serverOptions()
 	if err != nil {
 		return err
+	}
+	connect := b.connectOptions()
+	if b.cfg.Share {
+		if b.invitation, err = b.share(opts); err != nil {
+			return err
+		}
+		connect = append(connect, nats.Token(opts.Authorization))
 	}
 	s, err := server.NewServer(opts)
 	if err != nil {
@@ -66,11 +77,29 @@ func (b *Bus) openEmbedded(ctx context.Context) error {
 	if !s.ReadyForConnections(startTimeout) {
 		return fault.New(fault.Stream, "", "embedded NATS server: not ready after %v", startTimeout)
 	}
-	b.nc, err = nats.Connect("", append(b.connectOptions(), nats.InProcessServer(s))...)
+	b.nc, err = nats.Connect("", append(connect, nats.InProcessServer(s))...)
 	if err != nil {
 		return fault.New(fault.Stream, "", "embedded NATS server: %w", err)
 	}
-	return nil
+	if b.invitation == nil {
+		return nil
+	}
+	return b.invite()
+}
+
+// acquire takes the lock, or joins the service that holds it: then there is no lock.
+func (b *Bus) acquire(ctx context.Context) (*lock, error) {
+	var refused error
+	l, err := acquire(ctx, b.cfg.StateDir, b.cfg.LockWait, func(pid int) (joined bool) {
+		if !b.cfg.Share {
+			joined, refused = b.join(pid)
+		}
+		return joined
+	})
+	if err != nil && refused != nil {
+		b.logger.Warn("the process that holds the state directory can't be joined", "error", refused)
+	}
+	return l, err
 }
 
 // prepare makes the state directory. One that everybody may write to is refused: its lock and store could be replaced.

@@ -23,8 +23,9 @@ const lockFile = "lock"
 // lock is held by the one process that owns a state directory.
 type lock struct{ file *os.File }
 
-// acquire takes the lock on dir, waiting for another holder for at most patience.
-func acquire(ctx context.Context, dir string, patience time.Duration) (*lock, error) {
+// acquire takes the lock on dir, waiting for another holder for at most patience. As long as there is one, it asks join now and then,
+// with the holder's pid (0: unknown), whether to do without: then it returns nil.
+func acquire(ctx context.Context, dir string, patience time.Duration, join func(pid int) bool) (*lock, error) {
 	path := filepath.Join(dir, lockFile)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -43,8 +44,16 @@ func acquire(ctx context.Context, dir string, patience time.Duration) (*lock, er
 			_ = file.Close()
 			return nil, fault.New(fault.Stream, "the state directory must be on a file system with flock", "lock %s: %w", path, err)
 		}
+		pid := holder(file)
+		if join(pid) {
+			_ = file.Close()
+			return nil, nil
+		}
 		if !time.Now().Before(deadline) {
-			who := holder(file)
+			who := "another process"
+			if pid != 0 {
+				who = fmt.Sprintf("process %d", pid)
+			}
 			_ = file.Close()
 			return nil, fault.Passing(fault.Stream, "let it end, or give this one another state directory or a NATS URL", "state directory %s is in use by %s", dir, who)
 		}
@@ -69,14 +78,14 @@ func hold(file *os.File) (*lock, error) {
 	return &lock{file}, nil
 }
 
-// holder names the process that wrote its pid into file.
-func holder(file *os.File) string {
+// holder returns the pid that was written into file; 0 if there is none.
+func holder(file *os.File) int {
 	content, _ := io.ReadAll(io.NewSectionReader(file, 0, 32))
 	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
 	if err != nil {
-		return "another process"
+		return 0
 	}
-	return fmt.Sprintf("process %d", pid)
+	return pid
 }
 
 // release gives the lock up. The file stays: removing it would let two processes lock two files of the same name.

@@ -169,6 +169,8 @@ func (b *Bus) fault(what string, err error) error {
 		kind = fault.New
 	}
 	switch {
+	case b.joined && !b.nc.IsConnected():
+		hint = "the service that keeps the stream has ended: run the command again"
 	case errors.Is(err, nats.ErrPermissionViolation):
 		hint = "give this NATS user the rights on ldapsync.> and on the JetStream API"
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
