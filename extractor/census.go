@@ -7,7 +7,7 @@ import (
 )
 
 // census counts, among the users that were known and are listed, those who have something to lose: the unchanged ones as they are, the changed ones
-// as they were. A few numbers an attribute and a group, nothing a user.
+// as they were. Of those who are gone it counts the flags, which count as lost with them. A few numbers an attribute and a group, nothing a user.
 type census struct {
 	active, staff, superuser int
 	memberships, grouped     int      // memberships, and users who have any
@@ -36,6 +36,16 @@ func (c *census) asWas(was *proto.User) {
 	}
 	for _, id := range was.GetGroupIds() {
 		c.former[id]++
+	}
+}
+
+// gone counts a user whom the directory doesn't have any more, by the flags that go with her.
+func (c *census) gone(had privileges) {
+	if had.staff {
+		c.staff++
+	}
+	if had.superuser {
+		c.superuser++
 	}
 }
 

@@ -34,7 +34,7 @@ func (p *pass) judgeOverdue() {
 	r := removal(proto.KindUser)
 	ahead := p.overdue[:0]
 	for _, k := range p.overdue {
-		if p.release(proto.KindUser, k.key, true, proto.Digest{}) {
+		if p.release(proto.KindUser, k.key, proto.Digest{}) {
 			ahead = append(ahead, k)
 			continue
 		}
@@ -117,7 +117,7 @@ func (p *pass) tellMissing(ctx context.Context, users []entryWas) error {
 		}
 		p.out.published++
 		if !before && m.Approved == "" {
-			p.out.lost[removal(proto.KindUser)]++
+			p.out.lost.addGone(was.user)
 		}
 	}
 	return nil

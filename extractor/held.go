@@ -1,6 +1,7 @@
 package extractor
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -85,7 +86,7 @@ func (h *holding) mend() {
 		if held.change == proto.ChangeRemoved {
 			held.digests = nil
 		} else if len(held.digests) != len(held.entries) {
-			held.digests = make([]byte, len(held.entries))
+			held.digests = bytes.Repeat([]byte{0xff}, len(held.entries)) // nobody has them: they approve nothing
 		}
 		held.hash = proto.HoldHash(held.kind, held.change, held.key, held.entries, held.digests)
 	}

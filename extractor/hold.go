@@ -19,7 +19,7 @@ type hold struct {
 	rejected bool
 	since    time.Time // zero in the pass that holds it first
 	entries  []byte    // keys, 16 bytes each, in ascending order
-	digests  []byte    // 16 bytes each; empty for removals
+	digests  []byte    // 16 bytes each, zeros of one that is gone; empty for removals
 }
 
 func (h *hold) len() int { return len(h.entries) / 16 }
@@ -38,10 +38,31 @@ func (h *hold) find(k key) int {
 
 func (h *hold) has(k key) bool { return h.find(k) >= 0 }
 
+// isGone tells whether this stands for the digest of an entry that the directory doesn't have any more.
+func isGone(d proto.Digest) bool { return d == proto.Digest{} }
+
+// digest is that of entry number n.
+func (h *hold) digest(n int) proto.Digest {
+	if len(h.digests) == 0 {
+		return proto.Digest{}
+	}
+	return proto.Digest(h.digests[16*n:])
+}
+
+// hasGone tells whether entries of the hold were gone when it was made.
+func (h *hold) hasGone() bool {
+	for n := range h.len() {
+		if isGone(h.digest(n)) {
+			return true
+		}
+	}
+	return false
+}
+
 // shown tells whether an entry is one of the hold's and still as it was shown: the same digest, or still gone.
 func (h *hold) shown(k key, d proto.Digest) bool {
 	n := h.find(k)
-	return n >= 0 && (len(h.digests) == 0 || proto.Digest(h.digests[16*n:]) == d)
+	return n >= 0 && h.digest(n) == d
 }
 
 // proto is the hold as it is published, without its entries.

@@ -14,6 +14,7 @@ const (
 	fresh    standing = iota // nobody has been asked about it
 	open                     // it is held, and nobody has decided
 	rejected                 // a person decided that it mustn't happen
+	none                     // nothing is lost, or a person approved it
 )
 
 // weight is what a pass would take away in one respect.
@@ -78,35 +79,6 @@ func (p *pass) weighs(r respect, s standing, n int) {
 	}
 }
 
-// judgeGone divides the entries that are gone into those whose removal goes ahead, which stay in p.gone and p.overdue, and those that are held.
-func (p *pass) judgeGone(ctx context.Context, kind proto.Kind) error {
-	r := removal(kind)
-	standings := make([]standing, len(p.gone[kind]))
-	released := make([]bool, len(p.gone[kind]))
-	for i, k := range p.gone[kind] {
-		if released[i] = p.release(kind, k.key, true, proto.Digest{}); !released[i] {
-			standings[i] = p.standingOf(r, k.key, proto.Digest{})
-			p.weighs(r, standings[i], 1)
-		}
-	}
-	if err := p.limit(ctx, r); err != nil {
-		return err
-	}
-	ahead := p.gone[kind][:0]
-	for i, k := range p.gone[kind] {
-		if released[i] || standings[i] == fresh && p.reason(r) == "" {
-			ahead = append(ahead, k)
-		} else {
-			p.hold(r, standings[i] == rejected, k, proto.Digest{})
-		}
-	}
-	p.gone[kind] = ahead
-	if kind == proto.KindUser {
-		p.judgeOverdue()
-	}
-	return nil
-}
-
 // reason is why the fresh losses of a respect are held.
 func (p *pass) reason(r respect) string {
 	if w := p.weights[r]; w != nil {
@@ -143,7 +115,7 @@ func (p *pass) limit(ctx context.Context, r respect) error {
 	}
 	if before := recent[r]; before > 0 {
 		if met := limit.Exceeded(n+before, w.of+before); met != "" {
-			w.reason = fmt.Sprintf("%d of %d, and %d more in the last %v: %s", n, w.of, before, p.cfg.Limits.Window, met)
+			w.reason = fmt.Sprintf("%d of %d, and %d more in the last %s: %s", n, w.of, before, span(p.cfg.Limits.Window), met)
 		}
 	}
 	return nil
@@ -167,9 +139,9 @@ func (p *pass) doubtful(r respect) string {
 func (p *pass) doubt(kind proto.Kind) string {
 	switch {
 	case p.sum.counts(kind).Read == 0:
-		return fmt.Sprintf("the directory lists no %ss, where there were %d", kind, p.present(kind))
+		return fmt.Sprintf("the directory lists no %ss, where there %s", kind, there(p.present(kind)))
 	case p.noID[kind] > 0:
-		return fmt.Sprintf("%d entries have no %s, so that nobody can be told missing", p.noID[kind], p.idName(nil))
+		return fmt.Sprintf("%s no %s, so that nobody can be told missing", counted(p.noID[kind], "entry has", "entries have"), p.idName(nil))
 	}
 	return ""
 }

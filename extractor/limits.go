@@ -15,7 +15,7 @@ type Limits struct {
 	Groups           limit.Limit // groups removed
 	Memberships      limit.Limit // memberships of all groups together
 	GroupMemberships limit.Limit // memberships of one group
-	Staff            limit.Limit // users who lose the flag
+	Staff            limit.Limit // users who lose the flag, or go with it
 	Superusers       limit.Limit // likewise
 	Deactivated      limit.Limit // users whom the rule for active turns inactive
 	Attributes       limit.Limit // users who lose all values of one attribute

@@ -12,7 +12,7 @@ import (
 const secondLook = 1000
 
 // findMissing looks once more for every entry of a kind that the listing lacked, takes those that are there after all, and notes the rest. Where the
-// listing was empty there is nothing to look for, unless a person insists: the answer itself is in doubt.
+// listing was empty there is nothing to look for, unless a person insists: the answer itself is in doubt. What goes with those who are gone counts all the same.
 func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 	var unseen, waiting []*known
 	for k := range p.state.kinds[kind].all() {
@@ -28,6 +28,13 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 	if p.sum.counts(kind).Read > 0 || len(p.verdicts) > 0 {
 		if unseen, err = p.lookForAll(ctx, kind, unseen); err != nil {
 			return err
+		}
+	} else if kind == proto.KindUser {
+		for was, err := range p.lastKnown(ctx, kind, unseen) {
+			if err != nil {
+				return err
+			}
+			p.noteGone(was)
 		}
 	}
 	p.gone[kind] = unseen
@@ -58,6 +65,7 @@ func (p *pass) lookAgain(ctx context.Context, kind proto.Kind, entries []*known)
 			return nil, err
 		}
 		ids = append(ids, was.id())
+		p.noteGone(was)
 	}
 	records, err := p.session.Lookup(ctx, kind, ids)
 	if err != nil {

@@ -36,6 +36,7 @@ type pass struct {
 	rulings    []*ruling
 	changed    string // how the question has changed, if it has
 	census     census
+	privileged map[key]privileges // the flags of the users who are gone, of those who have any
 	weights    map[respect]*weight
 	goneGroups map[string]goneGroup // by their ids
 	keptBy     map[string]bool      // ids of groups that held users would lose

@@ -26,6 +26,7 @@ type world struct {
 	approved map[string]proto.Digest // what a person approved in this pass: the digests by ids, zero of a removal
 	gone     []time.Time             // when users were lost whom nobody had approved
 	mails    []time.Time             // and when users lost their mail
+	staff    []time.Time             // and when users lost the flag, or went with it
 }
 
 // Random directories, faults, runs and decisions: what the stream says follows the directory but for what is held; what nobody approved stays
@@ -38,6 +39,7 @@ func TestRandomRunsKeepTheRules(t *testing.T) {
 		}
 		w.cfg = extractor.Config{
 			Source: "corp", Username: []string{"uid"}, GroupName: []string{"cn"}, Users: true, Groups: true,
+			Flags:  extractor.Flags{Staff: &extractor.Flag{Attribute: "role", Equals: []string{"staff"}}},
 			Limits: extractor.DefaultLimits(), FullEvery: 1e6 * time.Hour, SpoolMemory: 500,
 			ContentType: rapid.SampledFrom([]string{proto.ContentTypeProtobuf, proto.ContentTypeJSON}).Draw(rt, "encoding"),
 			MaxMessage:  rapid.SampledFrom([]int{6 << 10, 1 << 20}).Draw(rt, "largest"),
@@ -56,6 +58,11 @@ func TestRandomRunsKeepTheRules(t *testing.T) {
 
 func (w *world) hireSome(n int) {
 	w.hire(uids(w.hired, w.hired+n)...)
+	for i := range n {
+		if (w.hired+i)%3 == 0 {
+			w.set(fmt.Sprintf("u%03d", w.hired+i), "role", "staff")
+		}
+	}
 	w.hired += n
 }
 
@@ -75,7 +82,7 @@ func (w *world) some() []string {
 
 func (w *world) change() {
 	for range rapid.IntRange(0, 3).Draw(w.t, "changes") {
-		switch rapid.SampledFrom([]string{"hire", "leave", "return", "lose", "mail", "name", "group", "filter"}).Draw(w.t, "change") {
+		switch rapid.SampledFrom([]string{"hire", "leave", "return", "lose", "mail", "name", "role", "group", "filter"}).Draw(w.t, "change") {
 		case "hire":
 			w.hireSome(rapid.IntRange(1, 3).Draw(w.t, "n"))
 		case "leave":
@@ -90,6 +97,8 @@ func (w *world) change() {
 			w.setAll("mail", "new@x", w.some())
 		case "name":
 			w.setAll("sn", fmt.Sprint(w.log.Now), w.some())
+		case "role":
+			w.setAll("role", rapid.SampledFrom([]string{"staff", "none"}).Draw(w.t, "role"), w.some())
 		case "group":
 			w.team("all", w.some()...)
 		case "filter":
@@ -220,10 +229,11 @@ func (w *world) follow() {
 	w.read = len(w.log.Events)
 	w.within("users", w.gone, 5)
 	w.within("mail", w.mails, 9) // of at most 100 users
+	w.within("staff", w.staff, 2)
 	if w.log.Events[len(w.log.Events)-1].Type == proto.TypeSnapshotCommitted {
 		got := tellLosses(w.t, w.log.Events)
-		if got["user removed"] != len(w.gone) || got["user attribute mail"] != len(w.mails) {
-			w.t.Fatalf("told %v, lost %d and %d", got, len(w.gone), len(w.mails))
+		if got["user removed"] != len(w.gone) || got["user attribute mail"] != len(w.mails) || got["user staff"] != len(w.staff) {
+			w.t.Fatalf("told %v, lost %d, %d and %d", got, len(w.gone), len(w.mails), len(w.staff))
 		}
 	}
 }
@@ -263,8 +273,13 @@ func (w *world) take(e proto.Event) {
 		must(&m)
 		for i, u := range m.GetUsers() {
 			was := w.users[u.GetId()]
-			if d, ok := w.approved[u.GetId()]; was != nil && hasMail(was) && !hasMail(u) && (!ok || d != proto.DigestUser(u)) {
-				w.mails = append(w.mails, e.Time)
+			if d, ok := w.approved[u.GetId()]; was != nil && (!ok || d != proto.DigestUser(u)) {
+				if hasMail(was) && !hasMail(u) {
+					w.mails = append(w.mails, e.Time)
+				}
+				if was.GetStaff() && !u.GetStaff() {
+					w.staff = append(w.staff, e.Time)
+				}
 			}
 			w.users[u.GetId()] = u
 			if len(m.GetRetained()) == 0 || m.GetRetained()[i] != proto.Retained_RETAINED_MISSING {
@@ -275,22 +290,29 @@ func (w *world) take(e proto.Event) {
 		var m proto.UserMissing
 		must(&m)
 		id := m.GetUser().GetId()
-		if !w.missing[id] && m.GetApproved() == "" {
-			w.gone = append(w.gone, e.Time)
-		}
+		w.loses(id, m.GetApproved(), e.Time)
 		w.missing[id] = true
 	case proto.TypeUserRemoved:
 		var m proto.UserRemoved
 		must(&m)
 		id := m.GetUser().GetId()
-		if !w.missing[id] && m.GetApproved() == "" {
-			w.gone = append(w.gone, e.Time)
-		}
+		w.loses(id, m.GetApproved(), e.Time)
 		if d, ok := w.approved[id]; m.GetApproved() != "" && (!ok || d != proto.Digest{}) {
 			w.t.Fatalf("%s: nobody has approved it by %q", id, m.GetApproved())
 		}
 		delete(w.users, id)
 		delete(w.missing, id)
+	}
+}
+
+// loses notes that a user is gone, unless she was missing before, or somebody approved it.
+func (w *world) loses(id, approved string, at time.Time) {
+	if w.missing[id] || approved != "" {
+		return
+	}
+	w.gone = append(w.gone, at)
+	if w.users[id].GetStaff() {
+		w.staff = append(w.staff, at)
 	}
 }
 

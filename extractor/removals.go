@@ -50,7 +50,11 @@ func (p *pass) publishRemovals(ctx context.Context, kind proto.Kind, gone []*kno
 		}
 		p.out.published++
 		if approved == "" && !was.known.is(flagMissing) {
-			p.out.lost[removal(kind)]++
+			if kind == proto.KindUser {
+				p.out.lost.addGone(was.user)
+			} else {
+				p.out.lost[removal(kind)]++
+			}
 		}
 		p.state.kinds[kind].remove(was.known.key)
 	}

@@ -77,6 +77,9 @@ func TestEachRespectHasItsLimit(t *testing.T) {
 			e.hire(uids(0, 60)...)
 			e.setAll("role", "super", uids(0, 10))
 			e.setAll("role", "staff", uids(10, 60))
+			if name == "users" { // else it is their flag that is held
+				e.setAll("role", "none", uids(50, 60))
+			}
 			if name == "groups" {
 				for _, g := range uids(0, 10) {
 					e.team(g)

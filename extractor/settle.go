@@ -106,8 +106,8 @@ func (p *pass) carryOver(before *holding) {
 		}
 		for n := range h.len() {
 			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
-			if k != nil && k.is(flagSkipped) {
-				p.hold(h.respect, h.rejected, k, proto.Digest(h.digests[16*n:]))
+			if k != nil && k.is(flagSkipped) && !isGone(h.digest(n)) { // who was gone is back
+				p.hold(h.respect, h.rejected, k, h.digest(n))
 			}
 		}
 	}

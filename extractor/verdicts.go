@@ -55,16 +55,15 @@ func (h *holding) named(digits string) (*hold, string) {
 }
 
 // carries tells whether the ruling decides about this entry in this way: its hold has it, and as it is now.
-func (r *ruling) carries(d proto.Decision, kind proto.Kind, k key, gone bool, digest proto.Digest) bool {
-	return r.hold != nil && r.note == "" && r.verdict.GetDecision() == d && r.hold.kind == kind &&
-		(r.hold.change == proto.ChangeRemoved) == gone && r.hold.shown(k, digest)
+func (r *ruling) carries(d proto.Decision, kind proto.Kind, k key, digest proto.Digest) bool {
+	return r.hold != nil && r.note == "" && r.verdict.GetDecision() == d && r.hold.kind == kind && r.hold.shown(k, digest)
 }
 
 // release tells whether a person approved what happens to an entry, and counts it.
-func (p *pass) release(kind proto.Kind, k key, gone bool, digest proto.Digest) bool {
+func (p *pass) release(kind proto.Kind, k key, digest proto.Digest) bool {
 	released := false
 	for _, r := range p.rulings {
-		if r.carries(proto.Decision_DECISION_APPROVE, kind, k, gone, digest) {
+		if p.approves(r, kind, k, digest) {
 			r.entries++
 			released = true
 		}
@@ -72,10 +71,15 @@ func (p *pass) release(kind proto.Kind, k key, gone bool, digest proto.Digest) b
 	return released
 }
 
+// approves tells whether a ruling lets happen what happens to an entry. Where nobody can be told missing, nobody is removed.
+func (p *pass) approves(r *ruling, kind proto.Kind, k key, digest proto.Digest) bool {
+	return r.carries(proto.Decision_DECISION_APPROVE, kind, k, digest) && (!isGone(digest) || p.noID[kind] == 0)
+}
+
 // approved returns the hash of the hold by which a person approved that an entry is removed; "" if nobody did.
 func (p *pass) approved(kind proto.Kind, k key) string {
 	for _, r := range p.rulings {
-		if r.carries(proto.Decision_DECISION_APPROVE, kind, k, true, proto.Digest{}) {
+		if p.approves(r, kind, k, proto.Digest{}) {
 			return r.hold.hash
 		}
 	}
@@ -86,7 +90,7 @@ func (p *pass) approved(kind proto.Kind, k key) string {
 func (p *pass) reject(in respect, k key, digest proto.Digest) bool {
 	for _, r := range p.rulings {
 		if r.hold != nil && r.hold.respect == in && !r.hold.rejected &&
-			r.carries(proto.Decision_DECISION_REJECT, in.kind, k, in.change == proto.ChangeRemoved, digest) {
+			r.carries(proto.Decision_DECISION_REJECT, in.kind, k, digest) {
 			r.entries++
 			return true
 		}
@@ -116,7 +120,7 @@ func (p *pass) publishDecided(ctx context.Context) error {
 		if r.hold != nil {
 			m.Hold = r.hold.proto()
 			if rest := r.hold.len() - r.entries; rest > 0 && r.note == "" {
-				m.Note = fmt.Sprintf("%d of %d have changed since they were shown, or are as they were before", rest, r.hold.len())
+				m.Note = p.rest(r.hold, rest)
 			}
 		}
 		p.sum.Decided = append(p.sum.Decided, m)
@@ -125,4 +129,16 @@ func (p *pass) publishDecided(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// rest says why a verdict had no effect on n of the entries of a hold.
+func (p *pass) rest(h *hold, n int) string {
+	note := fmt.Sprintf("%d of %d have changed since they were shown, or are as they were before", n, h.len())
+	if n == 1 {
+		note = fmt.Sprintf("1 of %d has changed since it was shown, or is as it was before", h.len())
+	}
+	if p.noID[h.kind] > 0 && h.hasGone() {
+		note += "; " + p.doubt(h.kind)
+	}
+	return note
 }

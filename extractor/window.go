@@ -105,7 +105,7 @@ func (t tally) addEntries(e proto.Event, s *state) error {
 		}
 		was := s.kinds[proto.KindUser].find(keyOf(m.GetUser().GetId()))
 		if m.GetApproved() == "" && (was == nil || !was.is(flagMissing)) { // who was missing has been counted then
-			t[removal(proto.KindUser)]++
+			t.addGone(m.GetUser())
 		}
 	case proto.TypeUserMissing:
 		var m proto.UserMissing
@@ -113,7 +113,7 @@ func (t tally) addEntries(e proto.Event, s *state) error {
 			return err
 		}
 		if m.GetApproved() == "" && m.GetSince() == nil {
-			t[removal(proto.KindUser)]++
+			t.addGone(m.GetUser())
 		}
 	case proto.TypeGroupRemoved:
 		var m proto.GroupRemoved

@@ -1352,8 +1352,8 @@ type Loss struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Of what: "user" or "group".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// "removed" (or missing, where there is a grace), or of users "membership", "staff", "superuser", "active" (deactivated by the source's
-	// rule), or "attribute" (all values of it).
+	// "removed" (or missing, where there is a grace), or of users "membership", "staff", "superuser" (who lose the flag, or are removed
+	// with it), "active" (deactivated by the source's rule), or "attribute" (all values of it).
 	Change string `protobuf:"bytes,2,opt,name=change,proto3" json:"change,omitempty"`
 	// The id of the group, of memberships; the folded name of the attribute. Else empty.
 	Key           string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
@@ -1440,7 +1440,7 @@ type Hold struct {
 	Hash string `protobuf:"bytes,8,opt,name=hash,proto3" json:"hash,omitempty"`
 	// Which entries: for each the first 16 bytes of the SHA-256 of its id, in ascending order. Long holds go on in the next part.
 	Entries []byte `protobuf:"bytes,9,opt,name=entries,proto3" json:"entries,omitempty"`
-	// Of changes: for each of entries the digest that it has in the directory. Empty where the entry is gone.
+	// For each of entries the digest that it has in the directory, zeros for one that is gone. Empty where change is "removed": all of them are.
 	Digests []byte `protobuf:"bytes,10,opt,name=digests,proto3" json:"digests,omitempty"`
 	// A person decided that this mustn't happen.
 	Rejected bool `protobuf:"varint,11,opt,name=rejected,proto3" json:"rejected,omitempty"`

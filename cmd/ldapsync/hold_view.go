@@ -62,9 +62,9 @@ func (h holdView) what() string {
 		}
 		return n("member", "members") + " would leave the group " + printable(h.label())
 	case proto.ChangeStaff:
-		return n("staff user", "staff users") + " would lose staff status"
+		return n("staff user", "staff users") + " would lose staff status or be removed"
 	case proto.ChangeSuperuser:
-		return n("superuser", "superusers") + " would lose superuser status"
+		return n("superuser", "superusers") + " would lose superuser status or be removed"
 	case proto.ChangeActive:
 		return n("active user", "active users") + " would be deactivated by the active flag"
 	case proto.ChangeAttribute:
