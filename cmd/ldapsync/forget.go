@@ -71,7 +71,8 @@ type forgotten struct {
 	Refused   string            `json:"refused,omitempty"`
 	Targets   []forgottenTarget `json:"targets"`
 
-	key [16]byte
+	key  [16]byte
+	last uint64 // the last of the events
 }
 
 // forgottenTarget is what a target keeps of her.
@@ -245,7 +246,9 @@ func (f *forgetter) findInHistory(ctx context.Context, s *config.Source, log *bu
 			"source %s: %s is still in the directory, or kept as last known", s.Name, printable(p.DN))
 	}
 	places, err := extractor.Trace(ctx, log, p.ID)
-	p.Events = len(places)
+	if p.Events = len(places); p.Events > 0 {
+		p.last = places[p.Events-1]
+	}
 	snapshots := map[uint64]bool{}
 	for _, place := range places {
 		if at := h.At(place); at != nil {

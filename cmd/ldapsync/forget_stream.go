@@ -15,6 +15,9 @@ import (
 // erasurePatience is how long a service may take to erase what its snapshot doesn't need any more.
 const erasurePatience = 10 * time.Minute
 
+// consumersPatience is how long a service may take to see a removal.
+const consumersPatience = 30 * time.Second
+
 // eraseFrom asks for the pass that erases people from the history of a source. An active service is waited for.
 func (f *forgetter) eraseFrom(ctx context.Context, s *config.Source, people []*forgotten) error {
 	request := &proto.RunRequest{RequestedBy: f.o.by}
@@ -28,6 +31,15 @@ func (f *forgetter) eraseFrom(ctx context.Context, s *config.Source, people []*f
 	if len(asked) == 0 {
 		return nil
 	}
+	log, err := f.bus.OpenLog(ctx, s.Name)
+	if err != nil {
+		return err
+	}
+	for _, p := range asked {
+		if err := f.awaitConsumers(ctx, s, log, p); err != nil {
+			return err
+		}
+	}
 	_, active, err := f.bus.Active(ctx, roleExtractor, s.Name)
 	if err != nil {
 		return err
@@ -38,15 +50,43 @@ func (f *forgetter) eraseFrom(ctx context.Context, s *config.Source, people []*f
 		}
 		return f.bus.Trigger(ctx, s.Name, request)
 	}
-	log, err := f.bus.OpenLog(ctx, s.Name)
-	if err != nil {
-		return err
-	}
 	answer, err := triggerAndWait(ctx, f.bus, log, s.Name, request, max(leastPatience, s.Retry.For))
 	if err != nil {
 		return err
 	}
 	return awaitErasure(ctx, log, answer.sequence, asked)
+}
+
+// awaitConsumers waits until everybody has seen that a person was removed: for services alone, who are about to. The pass would refuse it otherwise.
+func (f *forgetter) awaitConsumers(ctx context.Context, s *config.Source, log *bus.Log, p *forgotten) error {
+	for begun := time.Now(); ; {
+		serving := false
+		for _, t := range f.cfg.TargetsOf(s.Name) {
+			if _, err := mirror(ctx, f.bus, f.stores[t.Name], t.Name, s.Name, 0); err != nil { // which a service does only now and then
+				return err
+			}
+			for _, role := range []string{roleApplier, roleCallbacks} {
+				_, active, err := f.bus.Active(ctx, role, t.Name)
+				if err != nil {
+					return err
+				}
+				serving = serving || active
+			}
+		}
+		floor, who, err := log.Floor(ctx)
+		if err != nil || floor >= p.last {
+			return err
+		}
+		if !serving || time.Since(begun) > consumersPatience {
+			return fault.New(fault.Failed, "let it catch up (ldapsync run, or its service), or drop it if it won't come back (ldapsync consumers)",
+				"source %s: %s is at sequence %d and hasn't seen the removal of %s, %d", s.Name, who, floor, printable(p.ID), p.last)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // awaitErasure waits behind the snapshot that carries requests out until everything is erased.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -30,6 +31,9 @@ func cmdStream(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
 			m, err := stream.GetMsg(ctx, sequence)
+			if errors.Is(err, jetstream.ErrMsgNotFound) {
+				continue // erased
+			}
 			ts.Check(err)
 			fmt.Fprintf(&all, "%s %v %s\n", m.Subject, m.Header, m.Data)
 		}

@@ -163,7 +163,7 @@ func (l *lines) counts(s *history.Snapshot) {
 	}
 }
 
-// decisions prints what was decided.
+// decisions prints what was decided, and who was forgotten.
 func (l *lines) decisions(s *history.Snapshot) {
 	for _, d := range s.Decided {
 		v := viewDecision(d)
@@ -171,6 +171,9 @@ func (l *lines) decisions(s *history.Snapshot) {
 		if v.Note != "" {
 			l.line("    %s", printable(v.Note))
 		}
+	}
+	for _, m := range s.Forgot {
+		l.line("  %s", newForgotView(m).line())
 	}
 }
 

@@ -25,6 +25,7 @@ type snapshotView struct {
 	HoldsTold bool           `json:"holds_told"` // it says what waits from here on; else what the one before it says goes on
 	Held      []heldView     `json:"held"`
 	Decided   []decisionView `json:"decided"`
+	Forgot    []forgotView   `json:"forgot"` // people erased from what lies before it
 	First     uint64         `json:"first_sequence"`
 	Last      uint64         `json:"last_sequence,omitempty"`
 	FullFirst uint64         `json:"full_sequence,omitempty"` // where the last full snapshot begins
@@ -66,7 +67,7 @@ func (p past) view(s *history.Snapshot) snapshotView {
 	v := snapshotView{
 		Source: p.source.Name, Snapshot: s.Number, Full: s.Full, Status: s.Status, Reason: s.Reason, Started: timeOrNil(s.Started), Ended: timeOrNil(s.Ended),
 		Server: s.Server, Version: s.Version, Users: countsView(s.Users), Groups: countsView(s.Groups),
-		HoldsTold: s.HoldsTold, Held: []heldView{}, Decided: []decisionView{}, First: s.First, Last: s.Last, FullFirst: s.FullSequence,
+		HoldsTold: s.HoldsTold, Held: []heldView{}, Decided: []decisionView{}, Forgot: []forgotView{}, First: s.First, Last: s.Last, FullFirst: s.FullSequence,
 	}
 	if q := s.Question; q != nil {
 		v.Question = &questionView{Bases: q.GetBases(), Scope: q.GetScope(), UserFilter: q.GetUserFilter(), GroupFilter: q.GetGroupFilter(),
@@ -77,6 +78,9 @@ func (p past) view(s *history.Snapshot) snapshotView {
 	}
 	for _, d := range s.Decided {
 		v.Decided = append(v.Decided, viewDecision(d))
+	}
+	for _, m := range s.Forgot {
+		v.Forgot = append(v.Forgot, newForgotView(m))
 	}
 	return v
 }

@@ -30,6 +30,7 @@ type Snapshot struct {
 	Held      []*proto.Hold            // what waits from this snapshot on, without the entries; nil if it says nothing about that
 	HoldsTold bool                     // it says what waits: nothing, where Held is empty
 	Decided   []*proto.SnapshotDecided // what it carried out, without the entries
+	Forgot    []*proto.SnapshotForgot  // whom it erased from what lies before it, or why not; told behind its end
 
 	told []uint64 // sequences of its events about holds and decisions
 }
@@ -45,7 +46,7 @@ const (
 )
 
 var bracketTypes = []proto.Type{
-	proto.TypeSnapshotStarted, proto.TypeSnapshotCommitted, proto.TypeSnapshotHeld, proto.TypeSnapshotDecided, proto.TypeSnapshotAborted,
+	proto.TypeSnapshotStarted, proto.TypeSnapshotCommitted, proto.TypeSnapshotHeld, proto.TypeSnapshotDecided, proto.TypeSnapshotForgot, proto.TypeSnapshotAborted,
 }
 
 // brackets makes snapshots of the events around entries.
@@ -79,6 +80,15 @@ func (b *brackets) take(e proto.Event) error {
 		m.Hold = bare(m.GetHold())
 		s := b.open(m.GetSnapshot(), e)
 		s.Decided, s.told = append(s.Decided, m), append(s.told, e.Sequence)
+	case proto.TypeSnapshotForgot:
+		m := new(proto.SnapshotForgot)
+		if err := proto.Unmarshal(e, m); err != nil {
+			return err
+		}
+		list := b.history.Snapshots
+		if n := len(list); n > 0 && list[n-1].Number == m.GetSnapshot() { // else its beginning was cut off
+			list[n-1].Forgot = append(list[n-1].Forgot, m)
+		}
 	}
 	return nil
 }
