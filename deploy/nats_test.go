@@ -142,7 +142,7 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 		"$JS.API.STREAM.DELETE.LDAPSYNC_corp":                      {},
 		"$JS.API.STREAM.RESTORE.LDAPSYNC_corp":                     {},
 		"$JS.API.STREAM.SNAPSHOT.LDAPSYNC_corp":                    {},
-		"$JS.API.STREAM.MSG.DELETE.LDAPSYNC_corp":                  {"ldapsync"},
+		"$JS.API.STREAM.MSG.DELETE.LDAPSYNC_corp":                  {"ldapsync", "extractor"},
 		"$JS.API.STREAM.MSG.GET.LDAPSYNC_corp":                     readers,
 		"$JS.API.DIRECT.GET.LDAPSYNC_corp":                         readers,
 		"$JS.API.CONSUMER.CREATE.LDAPSYNC_corp.mine":               readers,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"ldapsync/cmd/ldapsync/internal/config"
@@ -62,8 +63,9 @@ func (f *forgetter) awaitConsumers(ctx context.Context, s *config.Source, log *b
 	for begun := time.Now(); ; {
 		serving := false
 		for _, t := range f.cfg.TargetsOf(s.Name) {
-			if _, err := mirror(ctx, f.bus, f.stores[t.Name], t.Name, s.Name, 0); err != nil { // which a service does only now and then
-				return err
+			// A service does that only now and then. Who may not asks with what is known.
+			if _, err := mirror(ctx, f.bus, f.stores[t.Name], t.Name, s.Name, 0); err != nil {
+				f.logger(slog.LevelWarn).Debug("the position isn't noted", "target", t.Name, "error", oneLine(err.Error()))
 			}
 			for _, role := range []string{roleApplier, roleCallbacks} {
 				_, active, err := f.bus.Active(ctx, role, t.Name)
