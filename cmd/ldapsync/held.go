@@ -83,7 +83,7 @@ func (a *app) openHolder(ctx context.Context, sel selection) (_ *holder, err err
 	return h, nil
 }
 
-// stream opens the bus. A stream inside another process is waited for, but not as long as a run would.
+// stream opens the bus. A run that keeps the stream to itself is waited for, but not as long as another run would.
 func (h *holder) stream(ctx context.Context) (*bus.Bus, error) {
 	c, err := h.busConfig(h.cfg, patience(h.sources), h.logger)
 	if err != nil {
@@ -92,7 +92,7 @@ func (h *holder) stream(ctx context.Context) (*bus.Bus, error) {
 	c.LockWait = 10 * time.Second
 	b, err := bus.Open(ctx, c)
 	if c.URL == "" && err != nil && ctx.Err() == nil && !fault.IsPermanent(err) {
-		return nil, fault.Passing(fault.Stream, "a run ends by itself; stop ldapsync serve while you look and decide, or give it a NATS server (NATS_URL), which both reach", "%w", err)
+		return nil, fault.Passing(fault.Stream, "a run ends by itself: then try again", "%w", err)
 	}
 	return b, err
 }

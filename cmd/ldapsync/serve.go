@@ -18,7 +18,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run all stages as a service until stopped",
 		Long: `Reads the sources at their intervals and on request (ldapsync trigger), applies to the targets and runs their callbacks, all in one
-process, until it is stopped. Without NATS_URL, the stream lives in the state directory.`,
+process, until it is stopped. Without NATS_URL, the stream lives in the state directory; the other commands, run by the same user or by
+root with the same state directory, reach it there through this process.`,
 		Args: arguments(0, 0, ""),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.service(c.Context(), o, func(s *service) {

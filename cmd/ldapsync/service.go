@@ -50,8 +50,12 @@ func (s *service) run(ctx context.Context, add func(*service)) error {
 	if add(s); s.err != nil {
 		return s.err
 	}
-	var err error
-	if s.bus, err = s.app.openBus(ctx, s.cfg, 0, s.logger); err != nil {
+	c, err := s.app.busConfig(s.cfg, 0, s.logger)
+	if err != nil {
+		return err
+	}
+	c.Share = true // a person decides about a hold while it runs
+	if s.bus, err = bus.Open(ctx, c); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

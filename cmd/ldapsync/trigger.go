@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -37,8 +38,9 @@ func (a *app) trigger(ctx context.Context, source string, full, wait, asJSON boo
 	if err != nil {
 		return err
 	}
-	if err := external(cfg, "trigger"); err != nil {
-		return err
+	if !cfg.NATS.URL.IsSet() && !bus.HasStore(cfg.State) {
+		return fault.New(fault.Usage, "start ldapsync serve with this state directory, or set NATS_URL (or nats.url); ldapsync run makes a pass itself",
+			"trigger: no service has ever kept its stream in %s", cfg.State)
 	}
 	if err := (&selection{sources: []string{source}}).check(cfg); err != nil && len(cfg.Sources) > 0 {
 		return err
@@ -51,6 +53,8 @@ func (a *app) trigger(ctx context.Context, source string, full, wait, asJSON boo
 	defer b.Close()
 	if _, active, err := b.Active(ctx, roleExtractor, source); err != nil {
 		return err
+	} else if !active && wait && b.Alone() {
+		return fault.Passing(fault.Stream, "ldapsync run makes a pass itself", "source %s: no service runs that could answer", source)
 	} else if !active {
 		logger.Warn("no service reads this source now: the request is kept until one does", "source", source)
 	}
