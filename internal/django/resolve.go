@@ -10,6 +10,7 @@ import (
 
 const (
 	groupTable = "auth_group"
+	groupName  = "name" // its column
 	adminLog   = "django_admin_log"
 )
 
@@ -41,6 +42,7 @@ func Resolve(catalog Catalog, settings Settings) (*Model, []Finding) {
 	}
 	if groups != nil {
 		join := findJoin(catalog, users, groups, "groups")
+		m.Roster = newRoster(join, users, groups)
 		switch {
 		case settings.Groups.Skip || !settings.Groups.Membership:
 			if join != nil {
@@ -167,7 +169,7 @@ func optional(r *Relation, configured, usual, setting string, found *findings) s
 
 func groupsTable(r *Relation, s Groups, found *findings) *Table {
 	t := &Table{Kind: proto.KindGroup, active: -1}
-	if !t.bind(r, "name", "groups.attributes", s.Columns, "", found) {
+	if !t.bind(r, groupName, "groups.attributes", s.Columns, "", found) {
 		return nil
 	}
 	return t
@@ -297,4 +299,15 @@ func newJoin(r, users, groups *Relation, found *findings) *Join {
 		}
 	}
 	return j
+}
+
+// newRoster is nil where a name can't be read from the tables.
+func newRoster(join, users, groups *Relation) *Roster {
+	if join == nil || len(groups.PrimaryKey) != 1 || groups.Column(groupName) == nil {
+		return nil
+	}
+	return &Roster{
+		Schema: join.Schema, Name: join.Name, User: join.referenceTo(users), Group: join.referenceTo(groups),
+		GroupSchema: groups.Schema, GroupName: groups.Name, GroupKey: groups.PrimaryKey[0], GroupNameField: groupName,
+	}
 }

@@ -28,6 +28,8 @@ type Model struct {
 	Users      *Table
 	Groups     *Table // nil when groups are skipped
 	Membership *Join  // nil when memberships aren't written
+	// Roster is for people, and there also when sync doesn't write memberships; nil where users aren't in groups.
+	Roster *Roster
 	// Own are Django's own tables that may hold rows of a user, besides Membership; those that are there.
 	Own []Referrer
 	// GroupOwn are those that may hold rows of a group.
@@ -39,6 +41,14 @@ type Join struct {
 	Schema, Name string
 	User, Group  string // its columns
 	Key          Column // its own primary key
+}
+
+// Roster is what is needed to read in which groups a user is, by name.
+type Roster struct {
+	Schema, Name             string // the table that joins users and groups
+	User, Group              string // its columns
+	GroupSchema, GroupName   string // the groups' table
+	GroupKey, GroupNameField string // its columns
 }
 
 // Referrer is a table with a column that refers to a user or a group.

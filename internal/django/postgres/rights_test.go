@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"ldapsync/applier"
 	"ldapsync/callbacks"
+	"ldapsync/internal/django"
 	"ldapsync/internal/fault"
 	"ldapsync/internal/testenv"
 	"ldapsync/proto"
@@ -52,8 +54,31 @@ func TestGrantsAreEnough(t *testing.T) {
 	if err != nil || results[0].Outcome != callbacks.Deactivated {
 		t.Errorf("%v, %v", results, err)
 	}
+	e.db.Exec("INSERT INTO auth_user_groups (user_id, group_id) VALUES (" + made[1].PK + ", " + g[0].PK + ")")
+	e.profile(s, made[1].ID, "staff")
+	cfg.Settings.Groups = django.Groups{Skip: true}
+	e.db.Exec("REVOKE ALL ON auth_user_groups FROM " + role) // as where nobody writes there
+	for _, err := range s.Orphans(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if s, err = Open(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e.profile(s, made[1].ID)
 	e.wantText("false | false | false", `SELECT has_column_privilege('`+role+`', 'auth_user', 'password', 'SELECT'), has_column_privilege('`+role+
 		`', 'auth_user', 'password', 'UPDATE'), has_column_privilege('`+role+`', 'auth_user', 'is_superuser', 'UPDATE')`)
+}
+
+// profile checks which groups a store tells of a user.
+func (e *env) profile(s *Store, id string, groups ...string) {
+	e.Helper()
+	got, err := s.Profiles(e.Context(), "corp", proto.KindUser, []string{id})
+	if err != nil || len(got) != 1 || !slices.Equal(got[0].Groups, groups) {
+		e.Errorf("%+v, %v, wanted the groups %q", got, err, groups)
+	}
 }
 
 func TestMissingRightsComeWithTheirGrant(t *testing.T) {

@@ -93,10 +93,9 @@ func (s *Store) Profiles(ctx context.Context, source string, kind proto.Kind, id
 		return nil, nil
 	}
 	groups := "'[]'"
-	if j := s.model.Membership; j != nil && kind == proto.KindUser {
-		g := s.tables[proto.KindGroup]
-		groups = `(SELECT json_group_array(n) FROM (SELECT g.` + g.columns[0] + ` AS n FROM ` + quote(j.Name) + ` AS m JOIN ` + g.name + ` AS g ON g.` + g.key + ` = m.` +
-			quote(j.Group) + ` WHERE m.` + quote(j.User) + ` = t.` + t.key + ` ORDER BY 1))`
+	if r := s.model.Roster; r != nil && kind == proto.KindUser {
+		groups = `(SELECT json_group_array(n) FROM (SELECT g.` + quote(r.GroupNameField) + ` AS n FROM ` + quote(r.Name) + ` AS m JOIN ` + quote(r.GroupName) +
+			` AS g ON g.` + quote(r.GroupKey) + ` = m.` + quote(r.Group) + ` WHERE m.` + quote(r.User) + ` = t.` + t.key + ` ORDER BY 1))`
 	}
 	var found []django.Profile
 	err := s.viewOwn(ctx, func(c *conn) error {

@@ -95,6 +95,12 @@ var peopleCases = map[string]func(*suite){
 		if err != nil || len(got) != 1 || got[0].Username != "y" || got[0].PK != g["y"] || got[0].ID != "y" {
 			s.Errorf("%+v, %v", got, err)
 		}
+		for _, groups := range []django.Groups{{Skip: true}, {}, {Skip: true, Membership: true}} { // people read them, whatever sync does with them
+			got, err = s.openWith(django.Settings{Groups: groups}).Profiles(s.Context(), source, proto.KindUser, []string{"ada"})
+			if err != nil || len(got) != 1 || !slices.Equal(got[0].Groups, []string{"x", "y"}) {
+				s.Errorf("%+v: %+v, %v", groups, got, err)
+			}
+		}
 		if got, err = s.Store.Profiles(s.Context(), "lab", proto.KindUser, []string{"ada"}); err != nil || len(got) != 0 {
 			s.Errorf("%+v, %v", got, err)
 		}
