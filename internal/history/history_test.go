@@ -322,3 +322,19 @@ func TestHistoryOfAStream(t *testing.T) {
 		t.Errorf("bob: %q", got)
 	}
 }
+
+// What a snapshot erased is told behind its end, and belongs to it.
+func TestErasuresBelongToTheirSnapshots(t *testing.T) {
+	s := life(t)
+	s.append(proto.TypeSnapshotForgot, &proto.SnapshotForgot{Snapshot: 5, Messages: 3})
+	s.append(proto.TypeSnapshotForgot, &proto.SnapshotForgot{Snapshot: 5, Note: "still in the directory"})
+	s.append(proto.TypeSnapshotForgot, &proto.SnapshotForgot{Snapshot: 4}) // nobody should say that now
+	h := s.open()
+	if n := len(h.Snapshots); n != 5 {
+		t.Fatalf("%d snapshots", n)
+	}
+	last := h.Snapshots[4]
+	if last.Status != history.Committed || last.Last != 19 || len(last.Forgot) != 2 || last.Forgot[0].GetMessages() != 3 || last.Forgot[1].GetNote() == "" || h.Snapshots[3].Forgot != nil {
+		t.Errorf("%+v", last)
+	}
+}
