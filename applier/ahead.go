@@ -50,6 +50,42 @@ func (a *Applier) ahead(ctx context.Context, from uint64) iter.Seq2[chunk, error
 	}
 }
 
+// batchesAhead hands out the entries of a state as batchesOf does, mapped: the next batch is read and decoded in a goroutine of its own while this one
+// is planned or committed. The goroutine ends with the loop over it.
+func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq2[[]batch, error] {
+	return func(yield func([]batch, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		ready := make(chan []batch)
+		var failed error
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer cancel()
+		reading.Go(func() {
+			defer close(ready)
+			for runs, err := range batchesOf(ctx, state, a.cfg.BatchEntries) {
+				if failed = err; err != nil {
+					return
+				}
+				a.mapAll(runs)
+				select {
+				case ready <- runs:
+				case <-ctx.Done():
+					failed = ctx.Err()
+					return
+				}
+			}
+		})
+		for runs := range ready {
+			if !yield(runs, nil) {
+				return
+			}
+		}
+		if failed != nil {
+			yield(nil, failed)
+		}
+	}
+}
+
 // assemble puts chunks together: each ends with its snapshot, when it is large enough, or when nothing more waits.
 func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bool) error {
 	var b batches

@@ -154,7 +154,7 @@ func (a *Applier) readState(ctx context.Context, from, to uint64) (*proto.State,
 
 // bring applies every entry of a state, groups first. The checkpoint stays.
 func (a *Applier) bring(ctx context.Context, cp *Checkpoint, state *proto.State) error {
-	for runs, err := range batchesOf(ctx, state, a.cfg.BatchEntries) {
+	for runs, err := range a.batchesAhead(ctx, state) {
 		if err == nil {
 			err = a.commit(ctx, cp, *cp, runs, false)
 		}

@@ -55,7 +55,7 @@ func (r *replay) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for runs, err := range batchesOf(ctx, state, r.cfg.BatchEntries) {
+	for runs, err := range r.batchesAhead(ctx, state) {
 		if err == nil {
 			err = r.apply(ctx, &next, runs, done)
 		}
@@ -202,7 +202,7 @@ func (p *previewer) catchUp(ctx context.Context) error {
 }
 
 func (p *previewer) state(ctx context.Context, state *proto.State) error {
-	for runs, err := range batchesOf(ctx, state, p.cfg.BatchEntries) {
+	for runs, err := range p.batchesAhead(ctx, state) {
 		if err == nil {
 			err = p.plan(ctx, runs)
 		}

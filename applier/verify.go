@@ -101,7 +101,7 @@ func (v *verifier) run(ctx context.Context) error {
 
 // repair writes what differs.
 func (v *verifier) repair(ctx context.Context, cp *Checkpoint, state *proto.State) error {
-	for runs, err := range batchesOf(ctx, state, v.cfg.BatchEntries) {
+	for runs, err := range v.batchesAhead(ctx, state) {
 		if err == nil {
 			err = v.commitDiffering(ctx, cp, runs)
 		}

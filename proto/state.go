@@ -170,7 +170,9 @@ func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry
 					return
 				}
 			}
-			left -= len(entries)
+			if left -= len(entries); left == 0 {
+				return // what follows carries none of them: groups come first in a full snapshot
+			}
 		}
 		if left != 0 {
 			yield(StateEntry{}, fmt.Errorf("%d entries of the state at sequence %d are no longer in the stream: it was cut, or entries were erased, meanwhile", left, s.to))
