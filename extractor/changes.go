@@ -27,18 +27,14 @@ func (p *pass) publishChanges(ctx context.Context) error {
 	return p.publishUsers(ctx)
 }
 
-// publishUsers publishes the changed users of whom nothing is held. Who was missing and returned with a change that is held returns as last known.
+// publishUsers publishes the changed users of whom nothing is held.
 func (p *pass) publishUsers(ctx context.Context) error {
-	var returned []*known
 	for s, err := range p.weighed.all() {
 		if err != nil {
 			return err
 		}
 		k := p.state.kinds[proto.KindUser].find(s.key)
 		if k.is(flagHeld) {
-			if k.is(flagMissing) {
-				returned = append(returned, k)
-			}
 			continue
 		}
 		u, err := decodeUser(s.entry)
@@ -49,7 +45,7 @@ func (p *pass) publishUsers(ctx context.Context) error {
 			return err
 		}
 	}
-	for was, err := range p.lastKnown(ctx, proto.KindUser, returned) {
+	for was, err := range p.lastKnown(ctx, proto.KindUser, p.returned()) {
 		if err != nil {
 			return err
 		}
@@ -58,4 +54,15 @@ func (p *pass) publishUsers(ctx context.Context) error {
 		}
 	}
 	return p.out.flushUsers(ctx)
+}
+
+// returned are the users who were missing and are back with a change that is held: they return as last known.
+func (p *pass) returned() []*known {
+	var back []*known
+	for key := range p.state.since {
+		if k := p.state.kinds[proto.KindUser].find(key); k.is(flagMissing) && k.is(flagSeen) && k.is(flagHeld) && !k.is(flagCarried) {
+			back = append(back, k)
+		}
+	}
+	return back
 }

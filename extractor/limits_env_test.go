@@ -23,6 +23,25 @@ func company(t *testing.T, users int, groups ...string) *env {
 	return e
 }
 
+// last is the last sequence of the stream.
+func (e *env) last() uint64 {
+	e.t.Helper()
+	_, last, err := e.log.Bounds(e.t.Context())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return last
+}
+
+// entries are the lines of the entry events behind a sequence.
+func (e *env) entries(after uint64) []string {
+	e.t.Helper()
+	return slices.DeleteFunc(e.published(after), func(line string) bool {
+		word, _, _ := strings.Cut(line, " ")
+		return slices.Contains([]string{"started", "committed", "aborted", "held", "decided"}, word)
+	})
+}
+
 // uids are the names of the users from one number up to another.
 func uids(from, to int) []string {
 	var all []string

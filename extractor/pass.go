@@ -261,6 +261,8 @@ func (p *pass) compare(kind proto.Kind, k *known, d proto.Digest, r Record, m pr
 		k.clear(flagRemoved | flagMissing)
 		k.digest = d
 		return added, nil
+	case k.digest == d && kind == proto.KindUser && !p.cfg.Groups && (p.sum.Full || k.is(flagMissing)):
+		// She is published with the groups that she was last known in: they are in the stream.
 	case k.digest == d && k.is(flagMissing): // back as she was: others are judged by what has changed
 		c.Changed++
 		return added, nil

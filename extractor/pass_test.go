@@ -178,7 +178,7 @@ func TestStepWithoutFilterRemovesNothing(t *testing.T) {
 	e.want(s.Last, "started 2 full", "group gid-dev", "user id-ada in gid-dev skipped", "committed 2")
 	e.cfg.Users, e.cfg.Groups = true, false
 	third := e.pass()
-	e.want(n.Last, "started 3 delta", "user id-ada", "committed 3") // with groups_unknown
+	e.want(n.Last, "started 3 delta", "user id-ada in gid-dev", "committed 3") // with groups_unknown
 	if third.Groups.Removed != 0 {
 		t.Errorf("groups: %+v", third.Groups)
 	}

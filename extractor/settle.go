@@ -95,22 +95,66 @@ func (p *pass) settle() {
 	}
 }
 
-// carryOver keeps what is held of users who were seen and couldn't be read: nobody knows whether they are healed.
+// carryOver keeps what is held of changes that this pass couldn't see, as it was shown: nobody knows whether they are healed.
 func (p *pass) carryOver(before *holding) {
-	if p.sum.Users.Skipped == 0 || !p.cfg.Users {
+	if !p.cfg.Users {
 		return
 	}
 	for _, h := range before.holds {
 		if h.kind != proto.KindUser || h.change == proto.ChangeRemoved {
 			continue
 		}
+		held := p.holdsNow(h.respect)
 		for n := range h.len() {
 			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
-			if k != nil && k.is(flagSkipped) && !isGone(h.digest(n)) { // who was gone is back
-				p.hold(h.respect, h.rejected, k, h.digest(n))
+			if k == nil || k.is(flagRemoved) || held[k.key] || !p.unseen(h, k, h.digest(n)) {
+				continue
 			}
+			p.hold(h.respect, h.rejected, k, h.digest(n))
 		}
 	}
+}
+
+// holdsNow are those whom this pass holds in a respect so far.
+func (p *pass) holdsNow(r respect) map[key]bool {
+	held := map[key]bool{}
+	for _, rejected := range []bool{false, true} {
+		for _, e := range p.making[making{r, rejected}] {
+			held[e.key] = true
+		}
+	}
+	return held
+}
+
+// unseen tells whether this pass can't tell what has become of a change that was held, and that would have this digest: she couldn't be read, or it is
+// of memberships, which aren't read.
+func (p *pass) unseen(h *hold, k *known, digest proto.Digest) bool {
+	switch {
+	case !k.is(flagSeen) || isGone(digest): // who was gone is back
+		return false
+	case k.is(flagSkipped):
+		return true
+	}
+	return h.change == proto.ChangeMembership && p.unasked(k.key)
+}
+
+// unasked tells whether memberships of a user are held and aren't read, so that she stays as last known, unless a person approves one of those holds: then it is
+// forgotten, and what she loses is asked anew once they are read.
+func (p *pass) unasked(k key) bool {
+	if p.cfg.Groups {
+		return false
+	}
+	for _, r := range p.rulings {
+		if r.decides(proto.Decision_DECISION_APPROVE) && r.hold.change == proto.ChangeMembership && r.hold.has(k) {
+			return false
+		}
+	}
+	for r, of := range p.state.held.now.index {
+		if r.change == proto.ChangeMembership && (of.open.has(k) || of.rejected.has(k)) {
+			return true
+		}
+	}
+	return false
 }
 
 // nameIn is the name of the group or the attribute that a respect is about, for people.

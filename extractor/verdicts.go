@@ -54,9 +54,14 @@ func (h *holding) named(digits string) (*hold, string) {
 	return found, ""
 }
 
+// decides tells whether the ruling is in effect, and decides in this way.
+func (r *ruling) decides(d proto.Decision) bool {
+	return r.hold != nil && r.note == "" && r.verdict.GetDecision() == d
+}
+
 // carries tells whether the ruling decides about this entry in this way: its hold has it, and as it is now.
 func (r *ruling) carries(d proto.Decision, kind proto.Kind, k key, digest proto.Digest) bool {
-	return r.hold != nil && r.note == "" && r.verdict.GetDecision() == d && r.hold.kind == kind && r.hold.shown(k, digest)
+	return r.decides(d) && r.hold.kind == kind && r.hold.shown(k, digest)
 }
 
 // release tells whether a person approved what happens to an entry, and counts it.

@@ -74,6 +74,13 @@ func (p *pass) weighUser(ctx context.Context, c changedUser, was *proto.User) er
 		}
 	}
 	p.keepHeld(c.user, was.GetGroupIds())
+	if c.user.GetGroupsUnknown() {
+		if p.unasked(c.known.key) {
+			p.sum.Users.Changed--
+			return nil
+		}
+		c.user.GroupIds = was.GetGroupIds() // until they are read again, and compared with these
+	}
 	next := spooled{key: c.known.key, digest: proto.DigestUser(c.user)}
 	if next.digest == c.known.digest {
 		p.sum.Users.Changed--

@@ -18,7 +18,7 @@ const DigestVersion = 1
 // ordered by its name folded to lower case: that name, 't' for text or 'b' for binary, the number of values, the first value,
 // then the rest as a sorted set, without duplicates and without the first. (The first value counts by itself because a mapping
 // takes it; a server that reorders the rest changes nothing.) An attribute without values is left out. For a user then: the number
-// of group ids, the ids sorted as a set, and for active, staff and superuser each one byte: 0 for no rule, 1 for no, 2 for yes; last a
+// of group ids (0 where the groups are unknown), the ids sorted as a set, and for active, staff and superuser each one byte: 0 for no rule, 1 for no, 2 for yes; last a
 // byte that is 1 if the groups are unknown, else 0.
 type Digest [16]byte
 
@@ -27,7 +27,11 @@ func DigestUser(u *User) Digest {
 	h := hashers.Get().(*hasher)
 	defer hashers.Put(h)
 	h.entry("user", u.GetDn(), u.GetAttributes())
-	h.set(u.GetGroupIds())
+	if u.GetGroupsUnknown() {
+		h.set(nil)
+	} else {
+		h.set(u.GetGroupIds())
+	}
 	h.flag(u.Active)
 	h.flag(u.Staff)
 	h.flag(u.Superuser)

@@ -1,0 +1,132 @@
+package extractor_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"ldapsync/extractor"
+)
+
+// Memberships that are lost while groups aren't read are asked about when they are read again.
+func TestGroupsOffAndOnTakesNobodyUnasked(t *testing.T) {
+	for name, off := range map[string]func(e *env){
+		"once": func(e *env) { e.pass() },
+		"full": func(e *env) { e.pass(); e.passWith(extractor.Options{Full: true}); e.pass() },
+		"missing in between": func(e *env) {
+			e.cfg.Grace = time.Hour
+			e.pass()
+			r := *e.user("u000")
+			e.leave("u000")
+			e.pass()
+			e.users = append(e.users, r)
+			e.pass()
+		},
+		"changed": func(e *env) { e.pass(); e.setAll("mail", "new@x", uids(0, 60)); e.pass() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := company(t, 60, "all")
+			e.cfg.Groups = false
+			off(e)
+			e.wantLosses()
+			e.team("all") // emptied, or nobody may read its members any more
+			e.cfg.Groups = true
+			at := e.last()
+			e.wantHeld(e.pass(), "user membership: 60 of 60", "user membership gid-all: 60 of 60")
+			if got := e.entries(at); len(got) > 0 {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// While groups aren't read, nothing changes about who is in which: a pass publishes two events, as ever.
+func TestGroupsOffPublishesNothingAgain(t *testing.T) {
+	e := company(t, 60, "all")
+	e.cfg.Groups = false
+	first := e.pass()
+	if first.Users.Changed != 60 {
+		t.Errorf("%+v", first.Users)
+	}
+	n := e.pass()
+	e.want(first.Last, "started 3 delta", "committed 3")
+	if n.Users.Unchanged != 60 {
+		t.Errorf("%+v", n.Users)
+	}
+	full := e.passWith(extractor.Options{Full: true})
+	if got := e.published(full.First); !slices.Contains(got, "user id-u000 in gid-all") || full.Users.Unchanged != 60 {
+		t.Errorf("%q, %+v", got, full.Users)
+	}
+	e.cfg.Groups = true
+	e.wantHeld(e.pass())
+	e.wantLosses()
+}
+
+// What is held of memberships stays as it was shown while groups aren't read.
+func TestMembershipsStayHeldWhileGroupsAreOff(t *testing.T) {
+	e := company(t, 60, "all")
+	e.team("all", uids(15, 60)...)
+	s := e.pass()
+	e.wantHeld(s, "user membership gid-all: 15 of 60")
+	e.cfg.Groups = false
+	for _, full := range []bool{false, true, false} {
+		n := e.passWith(extractor.Options{Full: full})
+		e.wantHeld(n, "user membership gid-all: 15 of 60")
+		if n.Held[0].Hash != s.Held[0].Hash || n.Users.Held != 15 {
+			t.Errorf("another hash, or %+v", n.Users)
+		}
+	}
+	at := e.last()
+	e.pass()
+	if got := e.published(at); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	e.cfg.Groups = true
+	n := e.pass()
+	e.wantHeld(n, "user membership gid-all: 15 of 60")
+	e.reject(n.Held[0])
+	e.team("all", uids(5, 60)...) // five would be within the limits
+	e.wantHeld(e.pass(), "user membership gid-all: 5 of 60, rejected")
+	e.cfg.Groups = false
+	e.pass()
+	e.cfg.Groups = true
+	e.wantHeld(e.pass(), "user membership gid-all: 5 of 60, rejected")
+	e.wantLosses()
+}
+
+// An approval while groups aren't read forgets such a hold: its users are published with the groups that they were last known in, and asked about anew.
+func TestApprovalWhileGroupsAreOffIsForgotten(t *testing.T) {
+	e := company(t, 60, "all")
+	e.team("all", uids(15, 60)...)
+	s := e.pass()
+	e.cfg.Groups = false
+	e.set("u000", "mail", "new@x")
+	e.pass()
+	at := e.last()
+	e.wantHeld(e.approve(s.Held[0]))
+	if got := e.entries(at); len(got) != 15 || got[0] != "user id-u000 in gid-all" {
+		t.Errorf("%q", got)
+	}
+	e.wantLosses()
+	e.cfg.Groups = true
+	e.wantHeld(e.pass(), "user membership gid-all: 15 of 60")
+}
+
+// The members of a group whose removal was rejected keep it, whatever is read in between.
+func TestGroupsOffAndOnKeepsMembersOfAHeldGroup(t *testing.T) {
+	e := company(t, 60, "a", "b", "c", "d", "e", "f", "g", "h")
+	e.groups = e.groups[6:]
+	s := e.pass()
+	e.wantHeld(s, "group removed: 6 of 8")
+	e.reject(s.Held[0])
+	e.cfg.Groups = false
+	e.pass()
+	e.cfg.Groups = true
+	at := e.last()
+	e.wantHeld(e.pass(), "group removed: 6 of 8, rejected")
+	for _, line := range e.entries(at) {
+		if line[len("user id-u000"):] != " in gid-a gid-b gid-c gid-d gid-e gid-f gid-g gid-h" {
+			t.Fatal(line)
+		}
+	}
+}
