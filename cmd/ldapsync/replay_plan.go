@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,7 +86,16 @@ func (r *replayer) count(step *replayStep) {
 
 func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 	d := &describer{target: r.target, store: r.store, config: step.config, groups: map[string]string{}}
+	waiting := map[string]planned{} // parked and skipped, by kind and id: they may get their names in the end
 	done, err := step.applier.PreviewReplay(ctx, step.point, func(kind proto.Kind, c applier.Change) {
+		key := string(kind) + c.ID
+		if before, ok := waiting[key]; ok {
+			delete(waiting, key)
+			r.plan.drop(before)
+		}
+		if c.Action == applier.Park || c.Action == applier.Skip {
+			waiting[key] = planned{Action: string(c.Action), Kind: kind, ID: c.ID}
+		}
 		r.plan.Totals[string(c.Action)]++
 		if len(r.plan.Changes) < plannedMost {
 			r.plan.Changes = append(r.plan.Changes, d.describe(ctx, kind, c))
@@ -99,6 +109,14 @@ func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 		r.plan.Held = append(r.plan.Held, newRowView(r.target.Name, *done.Held))
 	}
 	return nil
+}
+
+// drop takes back a change that a later one supersedes.
+func (p *replayPlan) drop(c planned) {
+	p.Totals[c.Action]--
+	p.Changes = slices.DeleteFunc(p.Changes, func(listed planned) bool {
+		return listed.Action == c.Action && listed.Kind == c.Kind && listed.ID == c.ID
+	})
 }
 
 // printPlan prints the plan, and ends as a dry run does: with exit code 3 if there is something to do, else with 4 if something is held.
