@@ -19,7 +19,7 @@ type ruling struct {
 	entries int    // released, or rejected
 }
 
-// rule finds for each verdict the hold that it names.
+// rule finds for each verdict the hold that it names. Of several about one hold the last counts.
 func (h *holding) rule(verdicts []*proto.Verdict) []*ruling {
 	var all []*ruling
 	for _, v := range verdicts {
@@ -27,6 +27,11 @@ func (h *holding) rule(verdicts []*proto.Verdict) []*ruling {
 		r.hold, r.note = h.named(strings.ToLower(v.GetHash()))
 		if d := v.GetDecision(); r.hold != nil && d != proto.Decision_DECISION_APPROVE && d != proto.Decision_DECISION_REJECT {
 			r.hold, r.note = nil, "neither approved nor rejected"
+		}
+		for _, before := range all {
+			if r.hold != nil && before.hold == r.hold {
+				before.note = "a later decision takes its place"
+			}
 		}
 		all = append(all, r)
 	}
@@ -107,7 +112,7 @@ func (p *pass) reject(in respect, k key, digest proto.Digest) bool {
 func (p *pass) overrule() {
 	for _, r := range p.rulings {
 		switch h := r.hold; {
-		case h == nil:
+		case h == nil, r.note != "":
 		case !p.reads(h.kind):
 			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them", h.kind)
 		case h.change == proto.ChangeRemoved && p.noID[h.kind] > 0 && r.verdict.GetDecision() == proto.Decision_DECISION_APPROVE:

@@ -174,3 +174,35 @@ func TestVerdictSurvivesAnAbortedPass(t *testing.T) {
 	e.wantPublished(s.Last, removed(uids(0, 10))...)
 	e.wantLosses()
 }
+
+// Somebody who has thought better of it before the next pass is heard.
+func TestTheLastDecisionAboutAHoldCounts(t *testing.T) {
+	approve, reject := proto.Decision_DECISION_APPROVE, proto.Decision_DECISION_REJECT
+	for name, test := range map[string]struct {
+		decisions []proto.Decision
+		entries   []uint64
+		held      []string
+	}{
+		"rejected":  {[]proto.Decision{approve, reject}, []uint64{0, 30}, []string{"user removed: 30 of 60, rejected"}},
+		"approved":  {[]proto.Decision{reject, approve}, []uint64{0, 30}, nil},
+		"twice":     {[]proto.Decision{approve, approve}, []uint64{0, 30}, nil},
+		"undecided": {[]proto.Decision{approve, 0}, []uint64{30, 0}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := company(t, 60)
+			e.leaveAll(uids(0, 30))
+			s := e.pass()
+			var verdicts []*proto.Verdict
+			for i, d := range test.decisions {
+				verdicts = append(verdicts, &proto.Verdict{Hash: s.Held[0].Hash[:8+i], Decision: d})
+			}
+			n := e.passWith(extractor.Options{Verdicts: verdicts})
+			e.wantHeld(n, test.held...)
+			for i, d := range n.Decided {
+				if d.Entries != test.entries[i] || (d.Note == "") != (d.Entries > 0) {
+					t.Errorf("%d: %+v", i, d)
+				}
+			}
+		})
+	}
+}
