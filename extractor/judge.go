@@ -45,6 +45,10 @@ func (p *pass) judge(ctx context.Context) error {
 	if err := p.judgeChanges(ctx); err != nil {
 		return err
 	}
+	p.carryOver(&p.state.held.now)
+	if err := p.keepForUnread(ctx); err != nil {
+		return err
+	}
 	p.withholdGroups()
 	p.settle()
 	return nil

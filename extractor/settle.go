@@ -65,7 +65,6 @@ func (p *pass) withholdGroups() {
 // settle makes the holds that are in effect from this pass on.
 func (p *pass) settle() {
 	before := &p.state.held.now
-	p.carryOver(before)
 	for to, entries := range p.making {
 		h := newHold(to.respect, to.rejected, entries)
 		h.name = p.nameIn(to.respect)

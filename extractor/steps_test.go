@@ -130,3 +130,71 @@ func TestGroupsOffAndOnKeepsMembersOfAHeldGroup(t *testing.T) {
 		}
 	}
 }
+
+// A group isn't removed under the people who stay as they are, whyever they weren't weighed.
+func TestGroupStaysForWhoWasNotWeighed(t *testing.T) {
+	for name, test := range map[string]struct {
+		before, at func(e *env)
+		held       []string
+	}{
+		"members are held, and can't be read now": {
+			func(e *env) { e.drop("all"); e.pass() },
+			func(e *env) { e.setAll("uid", " ", uids(0, 60)) },
+			[]string{"user membership: 60 of 60", "user membership gid-all: 60 of 60"},
+		},
+		"members are held, and users aren't read now": {
+			func(e *env) { e.drop("all"); e.pass() },
+			func(e *env) { e.cfg.Users = false },
+			[]string{"group removed: 1 of 3", "user membership: 60 of 60", "user membership gid-all: 60 of 60"},
+		},
+		"members were held, users aren't read, and then it goes": {
+			func(e *env) { e.team("all"); e.pass(); e.cfg.Users = false; e.pass() },
+			func(e *env) { e.drop("all") },
+			[]string{"group removed: 1 of 3", "user membership: 60 of 60", "user membership gid-all: 60 of 60"},
+		},
+		"users aren't read": {
+			func(e *env) { e.cfg.Users = false; e.pass() },
+			func(e *env) { e.drop("all") },
+			[]string{"group removed: 1 of 3"},
+		},
+		"the removal of its members is held": {
+			func(e *env) { e.team("all", uids(0, 30)...); e.approve(e.pass().Held[0]) },
+			func(e *env) { e.leaveAll(uids(0, 30)); e.drop("all") },
+			[]string{"user removed: 30 of 60"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := company(t, 60, "all", "a", "b")
+			test.before(e)
+			test.at(e)
+			at := e.last()
+			e.wantHeld(e.pass(), test.held...)
+			e.wantHeld(e.pass(), test.held...)
+			if got := e.entries(at); len(got) > 0 {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// drop takes a group out of the directory.
+func (d *directory) drop(cn string) {
+	d.groups = slices.DeleteFunc(d.groups, func(r extractor.Record) bool { return r.ID == "gid-"+cn })
+}
+
+// Where users aren't read, a person can still let an emptied group go.
+func TestGroupHeldForUnreadUsersCanBeApproved(t *testing.T) {
+	e := company(t, 60, "all", "a", "b")
+	e.cfg.Users = false
+	e.pass()
+	e.drop("all")
+	s := e.pass()
+	if s.Held[0].Reason != "users aren't read, and 60 memberships would go with it" {
+		t.Error(s.Held[0].Reason)
+	}
+	at := e.last()
+	e.wantHeld(e.approve(s.Held[0]))
+	if got := e.entries(at); !slices.Equal(got, []string{"removed gid-all"}) {
+		t.Errorf("%q", got)
+	}
+}
