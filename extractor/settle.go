@@ -99,6 +99,7 @@ func (p *pass) carryOver(before *holding) {
 	if !p.cfg.Users {
 		return
 	}
+	leaving := p.leaving()
 	for _, h := range before.holds {
 		if h.kind != proto.KindUser || h.change == proto.ChangeRemoved {
 			continue
@@ -106,12 +107,26 @@ func (p *pass) carryOver(before *holding) {
 		held := p.holdsNow(h.respect)
 		for n := range h.len() {
 			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
-			if k == nil || k.is(flagRemoved) || held[k.key] || !p.unseen(h, k, h.digest(n)) {
+			if k == nil || k.is(flagRemoved) || leaving[k] || held[k.key] || !p.unseen(h, k, h.digest(n)) {
 				continue
 			}
-			p.hold(h.respect, h.rejected, k, h.digest(n))
+			p.hold(h.respect, h.rejected || p.reject(h.respect, k.key, h.digest(n)), k, h.digest(n))
 		}
 	}
+}
+
+// leaving are the users whom this pass removes.
+func (p *pass) leaving() map[*known]bool {
+	leaving := map[*known]bool{}
+	for _, k := range p.overdue {
+		leaving[k] = true
+	}
+	if p.cfg.Grace == 0 {
+		for _, k := range p.gone[proto.KindUser] {
+			leaving[k] = true
+		}
+	}
+	return leaving
 }
 
 // holdsNow are those whom this pass holds in a respect so far.
@@ -125,13 +140,13 @@ func (p *pass) holdsNow(r respect) map[key]bool {
 	return held
 }
 
-// unseen tells whether this pass can't tell what has become of a change that was held, and that would have this digest: she couldn't be read, or it is
-// of memberships, which aren't read.
+// unseen tells whether this pass can't tell what has become of a change that was held, and that would have this digest: the listing lacked her and she stays
+// nevertheless, she couldn't be read, or it is of memberships, which aren't read.
 func (p *pass) unseen(h *hold, k *known, digest proto.Digest) bool {
 	switch {
-	case !k.is(flagSeen) || isGone(digest): // who was gone is back
+	case isGone(digest): // judged already, or back
 		return false
-	case k.is(flagSkipped):
+	case !k.is(flagSeen), k.is(flagSkipped):
 		return true
 	}
 	return h.change == proto.ChangeMembership && p.unasked(k.key)
