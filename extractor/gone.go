@@ -47,7 +47,13 @@ func (p *pass) depart(kind proto.Kind, k key) departure {
 	had := p.privileged[k]
 	was := [...]bool{true, had.staff, had.superuser}
 	p.census.gone(had)
-	released := p.release(kind, k, proto.Digest{})
+	var lost []respect
+	for i, r := range lostBy(kind) {
+		if was[i] {
+			lost = append(lost, r)
+		}
+	}
+	released := p.release(kind, k, proto.Digest{}, lost)
 	d := departure{none, none, none}
 	for i, r := range lostBy(kind) {
 		if was[i] && !released {

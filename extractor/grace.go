@@ -34,7 +34,7 @@ func (p *pass) judgeOverdue() {
 	r := removal(proto.KindUser)
 	ahead := p.overdue[:0]
 	for _, k := range p.overdue {
-		if p.release(proto.KindUser, k.key, proto.Digest{}) {
+		if p.release(proto.KindUser, k.key, proto.Digest{}, []respect{r}) {
 			ahead = append(ahead, k)
 			continue
 		}

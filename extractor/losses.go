@@ -14,6 +14,15 @@ type loss struct {
 	standing standing
 }
 
+// respectsOf are the respects of losses.
+func respectsOf(losses []loss) []respect {
+	all := make([]respect, len(losses))
+	for i, l := range losses {
+		all[i] = l.respect
+	}
+	return all
+}
+
 // lossesOf compares a user with what the stream last said of her. A membership of a group whose removal a person approved isn't a loss; one of a group whose
 // removal is held has been given back before.
 func (p *pass) lossesOf(u, was *proto.User) []loss {

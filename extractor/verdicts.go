@@ -3,6 +3,7 @@ package extractor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ldapsync/proto"
@@ -69,8 +70,12 @@ func (r *ruling) carries(d proto.Decision, kind proto.Kind, k key, digest proto.
 	return r.decides(d) && r.hold.kind == kind && r.hold.shown(k, digest)
 }
 
-// release tells whether a person approved what happens to an entry, and counts it.
-func (p *pass) release(kind proto.Kind, k key, digest proto.Digest) bool {
+// release tells whether a person approved what happens to an entry, which loses something in these respects, and counts it. What was rejected in one of them
+// is released only by an approval of that.
+func (p *pass) release(kind proto.Kind, k key, digest proto.Digest, lost []respect) bool {
+	if p.refused(k, digest, lost) {
+		return false
+	}
 	released := false
 	for _, r := range p.rulings {
 		if p.approves(r, kind, k, digest) {
@@ -79,6 +84,19 @@ func (p *pass) release(kind proto.Kind, k key, digest proto.Digest) bool {
 		}
 	}
 	return released
+}
+
+// refused tells whether a person rejected what an entry loses in one of these respects, and nobody approves exactly that hold now.
+func (p *pass) refused(k key, digest proto.Digest, lost []respect) bool {
+	for _, r := range lost {
+		_, rejected := p.state.held.now.in(r)
+		if rejected.shown(k, digest) && !slices.ContainsFunc(p.rulings, func(r *ruling) bool {
+			return r.hold == rejected && r.decides(proto.Decision_DECISION_APPROVE)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // approves tells whether a ruling lets happen what happens to an entry. Where nobody can be told missing, nobody is removed.

@@ -206,3 +206,40 @@ func TestTheLastDecisionAboutAHoldCounts(t *testing.T) {
 		})
 	}
 }
+
+// An approval of one hold doesn't let happen what was rejected in another.
+func TestApprovalOfOneHoldRespectsRejectionOfAnother(t *testing.T) {
+	e := company(t, 60)
+	e.cfg.Flags = flags()
+	e.setAll("role", "super", uids(0, 60))
+	e.pass()
+	e.setAll("role", "staff", uids(0, 10))
+	e.lose("mail", uids(5, 25)...)
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 20 of 60", "user superuser: 10 of 60")
+	e.reject(s.Held[1])
+	n := e.approve(s.Held[0])
+	e.wantHeld(n, "user attribute mail: 5 of 60", "user superuser: 10 of 60, rejected")
+	if d := n.Decided[0]; d.Entries != 15 || !strings.HasPrefix(d.Note, "5 of 20") {
+		t.Errorf("%+v", d)
+	}
+	if n.Users.Changed != 15 {
+		t.Errorf("%+v", n.Users)
+	}
+	n = e.approve(n.Held[1]) // a person thinks better of it
+	e.wantHeld(n)
+}
+
+// Nor does an approval that somebody is removed, if it was rejected that an administrator is.
+func TestApprovedRemovalRespectsRejectedAdministrators(t *testing.T) {
+	e := administered(t)
+	e.leaveAll(uids(0, 20))
+	s := e.pass()
+	e.wantHeld(s, "user removed: 20 of 200", "user staff: 5 of 5", "user superuser: 4 of 4")
+	e.reject(s.Held[2])
+	n := e.approve(s.Held[0])
+	e.wantHeld(n, "user removed: 4 of 200", "user staff: 4 of 5", "user superuser: 4 of 4, rejected")
+	if n.Users.Removed != 16 {
+		t.Errorf("%+v", n.Users)
+	}
+}

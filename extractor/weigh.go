@@ -88,7 +88,7 @@ func (p *pass) weighUser(ctx context.Context, c changedUser, was *proto.User) er
 		if !p.sum.Full && !c.known.is(flagMissing) {
 			return nil
 		}
-	} else if losses := p.lossesOf(c.user, was); !p.release(proto.KindUser, c.known.key, next.digest) {
+	} else if losses := p.lossesOf(c.user, was); !p.release(proto.KindUser, c.known.key, next.digest, respectsOf(losses)) {
 		for i := range losses {
 			l := &losses[i]
 			l.standing = p.standingOf(l.respect, c.known.key, next.digest)
