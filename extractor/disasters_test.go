@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ldapsync/extractor"
+	"ldapsync/proto"
 )
 
 // What people reported elsewhere, by name.
@@ -165,4 +166,19 @@ func TestHalfTheCompanyIsHeld(t *testing.T) {
 	}
 	e.wantPublished(full.Last, removed(append(uids(1, 20), "u039"))...)
 	e.wantLosses() // a person approved them
+}
+
+// Whatever else somebody decides in that pass, and whomever a second look finds: an empty answer is held.
+func TestEmptyAnswerIsHeldWhateverIsDecided(t *testing.T) {
+	e := newEnv(t) // without limits
+	e.hire("ada", "bob", "cyd")
+	e.pass()
+	e.leave("ada")
+	e.hide["id-bob"], e.hide["id-cyd"] = true, true
+	at := e.last()
+	n := e.passWith(extractor.Options{Verdicts: []*proto.Verdict{{Hash: "0123456789", Decision: proto.Decision_DECISION_APPROVE}}})
+	e.wantHeld(n, "user removed: 1 of 3")
+	if got := e.entries(at); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
 }

@@ -186,7 +186,7 @@ func (e *Extractor) newPass(s *state, session Session, send func(context.Context
 		out:     outlet{cfg: e.cfg, send: send, pass: rand.Text()[:8], lost: tally{}},
 		members: newMemberships(),
 		spools:  map[proto.Kind]*spool{proto.KindUser: e.newSpool(), proto.KindGroup: e.newSpool()},
-		weighed: e.newSpool(), gone: map[proto.Kind][]*known{}, noID: map[proto.Kind]int{},
+		weighed: e.newSpool(), gone: map[proto.Kind][]*known{}, noID: map[proto.Kind]int{}, empty: map[proto.Kind]bool{},
 		weights: map[respect]*weight{}, goneGroups: map[string]goneGroup{}, keptBy: map[string]bool{},
 		spelling: map[string]string{}, making: map[making][]heldEntry{},
 		sum: &Summary{Server: info.Server},

@@ -142,7 +142,7 @@ func (p *pass) doubtful(r respect) string {
 // doubt is why a listing can't tell that anybody is gone: it is empty, or has entries without an id. "" if it can.
 func (p *pass) doubt(kind proto.Kind) string {
 	switch {
-	case p.sum.counts(kind).Read == 0:
+	case p.empty[kind]:
 		return fmt.Sprintf("the directory lists no %ss, where there %s", kind, there(p.present(kind)))
 	case p.noID[kind] > 0:
 		return fmt.Sprintf("%s no %s, so that nobody can be told missing", counted(p.noID[kind], "entry has", "entries have"), p.idName(nil))

@@ -25,7 +25,8 @@ func (p *pass) findMissing(ctx context.Context, kind proto.Kind) error {
 		}
 	}
 	var err error
-	if p.sum.counts(kind).Read > 0 || len(p.verdicts) > 0 {
+	p.empty[kind] = p.sum.counts(kind).Read == 0
+	if !p.empty[kind] || len(p.verdicts) > 0 {
 		if unseen, err = p.lookForAll(ctx, kind, unseen); err != nil {
 			return err
 		}

@@ -29,7 +29,8 @@ type pass struct {
 	waiting  []*known                // users who are missing, and whose grace isn't over
 	overdue  []*known                // those whose grace is over
 	noID     map[proto.Kind]int
-	listed   uint64 // entries read, for progress
+	empty    map[proto.Kind]bool // listings, whatever a second look found
+	listed   uint64              // entries read, for progress
 	sum      *Summary
 
 	verdicts   []*proto.Verdict
