@@ -28,8 +28,8 @@ type weight struct {
 // first: whose removal is held keeps its members.
 func (p *pass) judge(ctx context.Context) error {
 	p.rulings = p.state.held.now.rule(p.verdicts)
-	p.overrule()
 	p.changed = p.changedQuestion()
+	p.overrule()
 	if err := p.judgeGone(ctx, proto.KindGroup); err != nil {
 		return err
 	}

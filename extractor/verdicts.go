@@ -99,9 +99,23 @@ func (p *pass) refused(k key, digest proto.Digest, lost []respect) bool {
 	return false
 }
 
-// approves tells whether a ruling lets happen what happens to an entry. Where nobody can be told missing, nobody is removed.
+// approves tells whether a ruling lets happen what happens to an entry.
 func (p *pass) approves(r *ruling, kind proto.Kind, k key, digest proto.Digest) bool {
-	return r.carries(proto.Decision_DECISION_APPROVE, kind, k, digest) && (!isGone(digest) || p.noID[kind] == 0)
+	return r.carries(proto.Decision_DECISION_APPROVE, kind, k, digest) && (!isGone(digest) || p.untold(r.hold) == "")
+}
+
+// untold is why this pass can't tell whether the entries that were gone when a person saw the hold are gone still, so that none of them is removed: entries have no
+// id, the directory was asked another question, or it lists nothing, and that isn't what was shown. "" if it can.
+func (p *pass) untold(h *hold) string {
+	switch {
+	case p.noID[h.kind] > 0:
+		return p.doubt(h.kind)
+	case p.changed != "":
+		return p.changed
+	case p.empty[h.kind] && h.len() < p.present(h.kind):
+		return p.doubt(h.kind)
+	}
+	return ""
 }
 
 // approved returns the hash of the hold by which a person approved that an entry is removed; "" if nobody did.
@@ -133,8 +147,8 @@ func (p *pass) overrule() {
 		case h == nil, r.note != "":
 		case !p.reads(h.kind):
 			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them", h.kind)
-		case h.change == proto.ChangeRemoved && p.noID[h.kind] > 0 && r.verdict.GetDecision() == proto.Decision_DECISION_APPROVE:
-			r.note = fmt.Sprintf("%s: none of that kind is removed", p.doubt(h.kind))
+		case h.change == proto.ChangeRemoved && r.decides(proto.Decision_DECISION_APPROVE) && p.untold(h) != "":
+			r.note = fmt.Sprintf("%s: none of that kind is removed; look again", p.untold(h))
 		case h.rejected && r.verdict.GetDecision() == proto.Decision_DECISION_REJECT:
 			r.note = "it is rejected already"
 		}
@@ -165,8 +179,8 @@ func (p *pass) rest(h *hold, n int) string {
 	if n == 1 {
 		note = fmt.Sprintf("1 of %d has changed since it was shown, or is as it was before", h.len())
 	}
-	if p.noID[h.kind] > 0 && h.hasGone() {
-		note += "; " + p.doubt(h.kind)
+	if untold := p.untold(h); untold != "" && h.hasGone() {
+		note += "; " + untold
 	}
 	return note
 }
