@@ -54,13 +54,14 @@ func (p *pass) judge(ctx context.Context) error {
 	return nil
 }
 
-// standingOf tells how a loss of an entry stands. It is asked once for each: rejections are counted.
+// standingOf tells how a loss of an entry stands. It is asked once for each: rejections are counted. Rejected is a change as it was shown: another one of that
+// entry, or that it is gone, waits for a person again.
 func (p *pass) standingOf(r respect, k key, digest proto.Digest) standing {
 	held, refused := p.state.held.now.in(r)
 	switch {
-	case refused.has(k):
+	case refused.shown(k, digest):
 		return rejected
-	case !held.has(k):
+	case !held.has(k) && !refused.has(k):
 		return fresh
 	case p.reject(r, k, digest):
 		return rejected

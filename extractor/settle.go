@@ -78,6 +78,9 @@ func (p *pass) settle() {
 				h.name = was.name
 			}
 		}
+		if h.reason == "" && wasRejected != nil {
+			h.reason, h.of = "it was rejected, and is another change now", wasRejected.of
+		}
 		if w := p.weights[to.respect]; !to.rejected && w != nil && w.reason != "" {
 			h.reason, h.of = w.reason, p.holders(to.respect, w.of)
 		}
@@ -104,7 +107,7 @@ func (p *pass) carryOver(before *holding) {
 		if h.kind != proto.KindUser || h.change == proto.ChangeRemoved {
 			continue
 		}
-		held := p.holdsNow(h.respect)
+		held := p.holdsNow(h)
 		for n := range h.len() {
 			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
 			if k == nil || k.is(flagRemoved) || leaving[k] || held[k.key] || !p.unseen(h, k, h.digest(n)) {
@@ -129,11 +132,15 @@ func (p *pass) leaving() map[*known]bool {
 	return leaving
 }
 
-// holdsNow are those whom this pass holds in a respect so far.
-func (p *pass) holdsNow(r respect) map[key]bool {
+// holdsNow are those whom this pass holds so far in the respect of a hold. The rejection of a change outlives that its user is gone, which waits openly: she may be
+// back as she was.
+func (p *pass) holdsNow(h *hold) map[key]bool {
 	held := map[key]bool{}
-	for _, rejected := range []bool{false, true} {
-		for _, e := range p.making[making{r, rejected}] {
+	for _, e := range p.making[making{h.respect, true}] {
+		held[e.key] = true
+	}
+	if !h.rejected {
+		for _, e := range p.making[making{h.respect, false}] {
 			held[e.key] = true
 		}
 	}

@@ -99,3 +99,49 @@ func TestUnseenHoldsCanBeRejected(t *testing.T) {
 	}
 	e.wantHeld(e.pass(), "user attribute mail: 30 of 60, rejected")
 }
+
+// A rejection is of what was shown. What happens to those users then waits for a person again: it isn't kept from everybody for ever.
+func TestRejectedIsTheChangeThatWasShown(t *testing.T) {
+	for name, test := range map[string]struct {
+		then func(e *env)
+		held []string
+	}{
+		"changed again": {func(e *env) { e.set("u000", "sn", "other") }, []string{"user superuser: 1 of 60", "user superuser: 1 of 60, rejected"}},
+		"disabled":      {func(e *env) { e.set("u000", "uac", "2") }, []string{"user superuser: 1 of 60", "user superuser: 1 of 60, rejected"}},
+		"gone":          {func(e *env) { e.leave("u000") }, []string{"user superuser: 1 of 60", "user superuser: 2 of 60, rejected"}},
+		"healed":        {func(e *env) { e.set("u000", "role", "super") }, []string{"user superuser: 1 of 60, rejected"}},
+		"all":           {func(e *env) { e.setAll("sn", "x", uids(0, 2)) }, []string{"user superuser: 2 of 60"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := demoted(t)
+			e.setAll("uac", "512", uids(2, 60))
+			e.pass()
+			test.then(e)
+			at := e.last()
+			s := e.pass()
+			e.wantHeld(s, test.held...)
+			if got := e.entries(at); len(got) > 0 {
+				t.Errorf("%q", got)
+			}
+			if name == "healed" {
+				return
+			}
+			if want := "it was rejected, and is another change now"; s.Held[0].Reason != want {
+				t.Error(s.Held[0].Reason)
+			}
+			at = e.last()
+			e.pass()
+			if got := e.published(at); len(got) != 2 {
+				t.Errorf("%q", got)
+			}
+			left := test.held[1:]
+			if name == "gone" {
+				left = []string{"user superuser: 1 of 60, rejected"}
+			}
+			e.wantHeld(e.approve(s.Held[0]), left...)
+			if got := e.entries(at); len(got) == 0 {
+				t.Error("nothing is released")
+			}
+		})
+	}
+}
