@@ -153,7 +153,7 @@ func (a *Applier) commit(ctx context.Context, prev *Checkpoint, next Checkpoint,
 			if err := tx.Advance(ctx, prev, next); err != nil {
 				return err
 			}
-			if prev != nil && prev.StreamID != next.StreamID {
+			if prev != nil && (prev.StreamID != next.StreamID || next.CatchingUp() && *prev != next) {
 				if err := a.forgetLetters(ctx, tx); err != nil {
 					return err
 				}

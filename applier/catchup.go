@@ -16,9 +16,9 @@ import (
 // released from a replay. So does a new one that comes late. One that is pinned to a snapshot, or on the way to it, is left alone.
 const (
 	modeLive      = "live"
-	modeBehind    = "catching up"
-	modeReplaying = "replaying " // and the snapshot's number
-	modePinned    = "pinned "    // likewise
+	modeBehind    = "catching up" // and the sequence of the snapshot: who takes another one has moved the checkpoint
+	modeReplaying = "replaying "  // and the snapshot's number
+	modePinned    = "pinned "     // likewise
 )
 
 // beginning is where a target goes on in the stream.
@@ -52,7 +52,7 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 			return b, err
 		}
 		b.behind = true
-	case cp.Mode == modeBehind:
+	case cp.CatchingUp():
 		b.behind = true
 	case cp.Sequence > last:
 		return b, fault.New(fault.Stream, "the stream was restored from an older copy: events are missing in it; make a full snapshot into a new stream and accept that",
@@ -71,6 +71,9 @@ var ErrPinned = errors.New("is pinned to snapshot")
 
 // Live tells whether the target follows the stream: it isn't pinned, and isn't catching up.
 func (cp *Checkpoint) Live() bool { return cp != nil && cp.Mode == modeLive }
+
+// CatchingUp tells whether the target is on its way to the present: what is applied to it belongs to no sequence.
+func (cp *Checkpoint) CatchingUp() bool { return cp != nil && strings.HasPrefix(cp.Mode, modeBehind) }
 
 // Refuse returns the error, which is an ErrPinned, that whoever would go on from the checkpoint of a pinned target ends with; else nil.
 func (cp *Checkpoint) Refuse(target string) error {
@@ -106,13 +109,13 @@ func (a *Applier) foreign(cp *Checkpoint) error {
 }
 
 // catchUp brings the target to the state at the last committed snapshot, sweeps what that doesn't have, and makes the target live. A stream without a
-// committed snapshot is waited for.
+// committed snapshot is waited for. Its first commit forgets the letters: some tell of who has left.
 func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *Held, error) {
 	at, err := a.awaitSnapshot(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	next := Checkpoint{Source: a.cfg.Source, StreamID: a.stream.StreamID(), Mapping: a.cfg.hash(), Mode: modeBehind}
+	next := Checkpoint{Source: a.cfg.Source, StreamID: a.stream.StreamID(), Mapping: a.cfg.hash(), Mode: fmt.Sprintf("%s %d", modeBehind, at.to)}
 	if cp != nil && cp.StreamID == next.StreamID {
 		next.Sequence = cp.Sequence
 	}

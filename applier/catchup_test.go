@@ -288,7 +288,7 @@ func TestReleaseBesideALiveApplier(t *testing.T) {
 	}
 	moved := false
 	e.fail = func() error {
-		if e.checkpoint.Mode == modeBehind && !moved {
+		if e.checkpoint.CatchingUp() && !moved {
 			moved = true // the live applier has seen the release, and ends first
 			live := Checkpoint{Source: e.checkpoint.Source, StreamID: e.checkpoint.StreamID, Sequence: 4, Mapping: e.checkpoint.Mapping, Mode: modeLive}
 			e.checkpoint = &live

@@ -19,6 +19,7 @@ type overlay struct {
 	joined  map[string]map[string]bool                // user → group → is a member
 	letters map[proto.Kind]map[string]*Letter         // nil: dropped
 
+	forgotten   map[string]bool // sources whose letters in Reader are dropped
 	noSuperuser map[string]bool // primary keys of those who are no active superusers any more
 }
 
@@ -27,7 +28,7 @@ func newOverlay(r Reader) *overlay {
 		Reader: r,
 		links:  map[proto.Kind]map[string]Link{}, owned: map[proto.Kind]map[string]map[string]bool{}, rows: map[proto.Kind]map[string]Row{},
 		byName: map[proto.Kind]map[string]map[string]bool{}, joined: map[string]map[string]bool{},
-		letters: map[proto.Kind]map[string]*Letter{}, noSuperuser: map[string]bool{},
+		letters: map[proto.Kind]map[string]*Letter{}, forgotten: map[string]bool{}, noSuperuser: map[string]bool{},
 	}
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		o.links[kind], o.rows[kind] = map[string]Link{}, map[string]Row{}
@@ -43,9 +44,12 @@ func (o *overlay) forgetUsers() {
 	const kind = proto.KindGroup
 	fresh.links[kind], fresh.owned[kind], fresh.rows[kind] = o.links[kind], o.owned[kind], o.rows[kind]
 	fresh.byName[kind], fresh.letters[kind] = o.byName[kind], o.letters[kind]
-	fresh.noSuperuser = o.noSuperuser
+	fresh.forgotten, fresh.noSuperuser = o.forgotten, o.noSuperuser
 	*o = *fresh
 }
+
+// forgetLetters drops the letters of a source; those that are planned later stay.
+func (o *overlay) forgetLetters(source string) { o.forgotten[source] = true }
 
 // absorb takes changes as written.
 func (o *overlay) absorb(kind proto.Kind, changes []Change) {
@@ -197,7 +201,7 @@ func (o *overlay) newRow(pk string) (Row, bool) {
 
 func (o *overlay) Letters(ctx context.Context, q LetterQuery) ([]Letter, error) {
 	letters, err := o.Reader.Letters(ctx, q)
-	letters = slices.DeleteFunc(letters, func(l Letter) bool { _, ok := o.letters[q.Kind][l.ID]; return ok })
+	letters = slices.DeleteFunc(letters, func(l Letter) bool { _, ok := o.letters[q.Kind][l.ID]; return ok || o.forgotten[l.Source] })
 	for id, l := range o.letters[q.Kind] {
 		if l != nil && (q.All && id > q.After || slices.Contains(q.IDs, id) || slices.Contains(q.Names, l.Name)) {
 			letters = append(letters, *l)

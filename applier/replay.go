@@ -48,9 +48,8 @@ func (r *replay) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	number := strconv.FormatUint(r.at.Number, 10)
-	next := Checkpoint{Source: r.cfg.Source, StreamID: r.stream.StreamID(), Sequence: r.at.To, Mapping: r.cfg.hash(), Mode: modePinned + number}
-	pinned := next
+	pinned := r.pinned(r.at)
+	next := pinned
 	done, err := r.pin(ctx, &next)
 	if err != nil {
 		return err
@@ -71,6 +70,12 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	return r.commit(ctx, &next, pinned, nil, false)
+}
+
+// pinned is the checkpoint of a target that was brought to a snapshot.
+func (a *Applier) pinned(at Snapshot) Checkpoint {
+	number := strconv.FormatUint(at.Number, 10)
+	return Checkpoint{Source: a.cfg.Source, StreamID: a.stream.StreamID(), Sequence: at.To, Mapping: a.cfg.hash(), Mode: modePinned + number}
 }
 
 // pin takes the target from the live applier, which may be at work, and forgets the letters: they tell of entries as they were at another
@@ -148,9 +153,13 @@ func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(prot
 	if each == nil {
 		each = func(proto.Kind, Change) {}
 	}
+	pinned := cp != nil && *cp == a.pinned(at)
 	err = a.store.View(ctx, func(r Reader) error {
 		done = Replayed{}
 		p := previewer{Applier: New(cfg, a.store, a.stream), over: newOverlay(r), sum: &done.Summary, each: each, most: overlayUsers}
+		if !pinned {
+			p.over.forgetLetters(a.cfg.Source)
+		}
 		if err := p.state(ctx, state); err != nil {
 			return err
 		}
@@ -173,6 +182,7 @@ func (p *previewer) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.over.forgetLetters(p.cfg.Source)
 	if err := p.state(ctx, state); err != nil {
 		return err
 	}
@@ -271,7 +281,7 @@ func (a *Applier) Release(ctx context.Context) (Replayed, error) {
 			return fault.New(fault.Usage, "ldapsync run applies it", "nothing of source %s was applied to it", a.cfg.Source)
 		case begun && cp.Mode == modeLive:
 			return nil // another one was quicker
-		case !is && cp.Mode != modeBehind:
+		case !is && !cp.CatchingUp():
 			return fault.New(fault.Usage, "there is nothing to release", "it isn't pinned: it follows source %s", a.cfg.Source)
 		}
 		begun = true

@@ -47,7 +47,7 @@ var checkpointCases = map[string]func(*suite){
 			s.Fatal(err)
 		}
 		s.wantCheckpoint(second)
-		for _, mode := range []string{"catching up", "replaying 12", "pinned 12", "live", "pinned 7"} { // those of applier
+		for _, mode := range []string{"catching up 12", "replaying 12", "pinned 12", "live", "pinned 7"} { // those of applier
 			next := second
 			next.Mode = mode
 			if err := s.advance(s.Store, &second, next); err != nil {
