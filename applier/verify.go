@@ -40,7 +40,8 @@ func (v Verified) Differences() (n int) {
 // Verify compares the target with what the stream says at the target's checkpoint: every row, its memberships and its link, whatever the
 // link's digest says. each is called for every difference, as the change that would put it right, and may be nil; with Repair these
 // changes are written. What was published behind the checkpoint isn't looked at: applying it is the live applier's business.
-// Entries that couldn't be applied, and are dead letters or parked, are no differences.
+// Entries that couldn't be applied, and are dead letters or parked, are no differences. A target that is catching up is refused: what was applied
+// to it is ahead of its checkpoint, and a repair would take that back.
 func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.Kind, Change)) (Verified, error) {
 	cfg := a.cfg
 	cfg.every = true
@@ -83,6 +84,9 @@ func (v *verifier) run(ctx context.Context) error {
 	cp, err := v.store.Checkpoint(ctx, v.cfg.Source)
 	if err != nil {
 		return err
+	}
+	if cp.CatchingUp() {
+		return fault.Passing(fault.Database, "ldapsync run ends that, unless a service is at it", "it is being brought to the present of source %s", v.cfg.Source)
 	}
 	state, err := v.stateOf(ctx, cp)
 	if err != nil {

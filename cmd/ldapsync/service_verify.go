@@ -28,8 +28,8 @@ func (s *service) verifying(ctx context.Context, t *config.Target, src *config.S
 }
 
 func (s *service) verifyOnce(ctx context.Context, t *config.Target, src *config.Source, st store) {
-	if cp, err := st.Checkpoint(ctx, src.Name); err == nil && cp == nil {
-		return // nothing was applied yet
+	if cp, err := st.Checkpoint(ctx, src.Name); err == nil && (cp == nil || cp.CatchingUp()) {
+		return // nothing was applied yet, or the applier is at it
 	}
 	logger := s.logger.With("target", t.Name, "source", src.Name)
 	v := &verifying{cfg: s.cfg, target: t, source: src, store: st, bus: s.bus, logger: s.logger}
