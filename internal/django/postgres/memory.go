@@ -11,12 +11,13 @@ import (
 // memory is what the store knows of a target that held no link when it began to fill it: which ids and names are among what it wrote. What
 // surely isn't needn't be looked up, which spares a first load most of its questions.
 //
-// It is true for one state of the checkpoint, as whoever else writes links of the source moves that. It isn't trusted beside other sources,
+// It is true after the transaction that it saw last, as whoever else writes links of the source writes the checkpoint, too, though it may leave that
+// where it is: its row tells who was the last (xmin). It isn't trusted beside other sources,
 // nor in a transaction in which the database has refused something: an application may have made a row since. It is given up when a
 // snapshot has ended.
 type memory struct {
 	source string
-	at     applier.Checkpoint // that it is true for
+	last   string // transaction that it saw
 	seed   maphash.Seed
 	bits   []uint64
 	groups map[string]applier.Link // by id: those of the groups
@@ -100,7 +101,8 @@ func (r *reader) Groups(ctx context.Context, source string, ids []string) ([]app
 }
 
 // recall takes what the store remembers of the state that the checkpoint had, or begins to remember where there is nothing yet.
-func (t *tx) recall(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
+// last is the transaction that wrote the checkpoint before this one did.
+func (t *tx) recall(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint, last, this string) error {
 	const alone = `SELECT NOT EXISTS (SELECT FROM ldapsync.checkpoint WHERE source <> $1)`
 	const empty = alone + ` AND NOT EXISTS (SELECT FROM ldapsync.link) AND NOT EXISTS (SELECT FROM ldapsync.letter WHERE stage = 'apply')`
 	m := t.store.memory.Swap(nil) // nobody else uses it meanwhile
@@ -108,14 +110,14 @@ func (t *tx) recall(ctx context.Context, prev *applier.Checkpoint, next applier.
 	switch {
 	case prev == nil:
 		m, question = newMemory(next.Source), empty
-	case m == nil || m.at != *prev:
+	case m == nil || m.last != last:
 		return nil
 	}
 	var trusted bool
 	if err := t.tx.QueryRow(ctx, question, next.Source).Scan(&trusted); err != nil || !trusted {
 		return err
 	}
-	t.memory, t.known, t.next, t.unsure = m, m, next, prev == nil
+	t.memory, t.known, t.xid, t.unsure = m, m, this, prev == nil
 	return nil
 }
 
@@ -125,7 +127,7 @@ func (t *tx) retain(committed bool) {
 	case t.memory == nil || t.unsure && !committed:
 		return
 	case committed:
-		t.memory.at = t.next
+		t.memory.last = t.xid
 	}
 	t.store.memory.Store(t.memory)
 }

@@ -198,3 +198,37 @@ func TestARememberedGroupThatIsDeletedIsRefused(t *testing.T) {
 		return nil
 	}, proto.KindUser)
 }
+
+// Two processes catch up with the same checkpoint, which neither moves: what one remembers isn't all that is there.
+func TestMemoryEndsWhereAnotherHasWritten(t *testing.T) {
+	e := site(t)
+	cp := applier.Checkpoint{Source: "corp", StreamID: "x", Mode: "catching up"}
+	var staff applier.Change
+	e.update(func(ctx context.Context, tx applier.Tx) error {
+		if err := tx.Advance(ctx, nil, cp); err != nil {
+			return err
+		}
+		list := []applier.Change{first(newGroup("staff"))}
+		err := tx.Write(ctx, proto.KindGroup, list)
+		staff = list[0]
+		return err
+	})
+	other := open(t, e.dsn, settings())
+	other.update(func(ctx context.Context, tx applier.Tx) error {
+		if err := tx.Advance(ctx, &cp, cp); err != nil {
+			return err
+		}
+		l := *staff.Link
+		l.State, l.GoneSequence = applier.Gone, 9
+		return tx.Write(ctx, proto.KindGroup, []applier.Change{{Action: applier.Remove, Source: "corp", ID: staff.ID, PK: staff.PK, Link: &l}})
+	})
+	e.update(func(ctx context.Context, tx applier.Tx) error {
+		if err := tx.Advance(ctx, &cp, cp); err != nil {
+			return err
+		}
+		if groups := groupsIn(ctx, t, tx, "staff"); len(groups) > 0 {
+			t.Errorf("a group that is gone is remembered as present: %+v", groups[0])
+		}
+		return nil
+	})
+}

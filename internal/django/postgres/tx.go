@@ -109,9 +109,9 @@ type tx struct {
 	reader
 	tx pgx.Tx // the innermost: a savepoint, or the transaction
 
-	memory *memory            // nil: there is none
-	next   applier.Checkpoint // what it is true for once this is committed
-	unsure bool               // it is true only if this is committed
+	memory *memory // nil: there is none
+	xid    string  // of this transaction: the memory is true after it once it is committed
+	unsure bool    // it is true only if this is committed
 
 	taken []newKey
 	spare []newKey // what an undone savepoint took from a sequence: used first, so that one bad entry doesn't burn a batch of ids
@@ -119,26 +119,26 @@ type tx struct {
 
 // Advance moves the checkpoint. It is the first statement of the transaction: who waits here for a rival sees afterwards that it moved.
 func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
-	const insert = "INSERT INTO ldapsync.checkpoint (source, stream_id, seq, mapping, mode) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
-	const update = `UPDATE ldapsync.checkpoint SET stream_id = $2, seq = $3, mapping = $4, mode = $5, complete = complete AND stream_id = $2
-		WHERE source = $1 AND stream_id = $6 AND seq = $7 AND mode = $8`
+	const insert = `INSERT INTO ldapsync.checkpoint (source, stream_id, seq, mapping, mode) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+		RETURNING '', xmin::text`
+	const update = `UPDATE ldapsync.checkpoint c SET stream_id = $2, seq = $3, mapping = $4, mode = $5, complete = c.complete AND c.stream_id = $2
+		FROM (SELECT source, xmin::text AS xmin FROM ldapsync.checkpoint) AS old
+		WHERE c.source = $1 AND old.source = $1 AND c.stream_id = $6 AND c.seq = $7 AND c.mode = $8 RETURNING old.xmin, c.xmin::text`
 	args := []any{next.Source, next.StreamID, int64(next.Sequence), next.Mapping, next.Mode}
 	statement := insert
 	if prev != nil {
 		statement = update
 		args = append(args, prev.StreamID, int64(prev.Sequence), prev.Mode)
 	}
-	tag, err := t.tx.Exec(ctx, statement, args...)
-	if code(err) == "40001" {
-		return applier.ErrMoved // a rival committed while this waited for its row
+	var last, this string // the transactions that wrote the row
+	err := t.tx.QueryRow(ctx, statement, args...).Scan(&last, &this)
+	if code(err) == "40001" || errors.Is(err, pgx.ErrNoRows) {
+		return applier.ErrMoved // a rival committed before, or while this waited for its row
 	}
 	if err != nil {
 		return err
 	}
-	if tag.RowsAffected() == 0 {
-		return applier.ErrMoved
-	}
-	return t.recall(ctx, prev, next)
+	return t.recall(ctx, prev, next, last, this)
 }
 
 // Savepoint runs fn and undoes what it wrote if it returns an error.
