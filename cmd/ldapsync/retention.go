@@ -12,7 +12,7 @@ import (
 
 // retain cuts off what the source's history need not keep. A failure costs room on the disk, nothing else: it is logged.
 func retain(ctx context.Context, s *config.Source, log *bus.Log, logger *slog.Logger) {
-	r, err := extractor.Retain(ctx, log, s.History.Keep)
+	r, err := extractor.Retain(ctx, log, kept(s))
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -24,6 +24,14 @@ func retain(ctx context.Context, s *config.Source, log *bus.Log, logger *slog.Lo
 	if r.Snapshots > 0 {
 		logger.Info("history cut", "source", s.Name, "begins", r.Begins, "snapshots", r.Snapshots)
 	}
+}
+
+// kept is how much of a source's history stays: what is to be kept, but never less than the limits look back at. 0 is all of it.
+func kept(s *config.Source) time.Duration {
+	if s.History.Keep <= 0 {
+		return 0
+	}
+	return max(s.History.Keep, s.Limits.Window)
 }
 
 // mirrorEvery is how often a service notes on the bus how far its targets are.

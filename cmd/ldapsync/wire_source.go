@@ -150,6 +150,9 @@ func warn(s *config.Source, logger *slog.Logger) {
 	} else if len(off) > 0 {
 		logger.Warn("limits that are off hold nothing back", "source", s.Name, "off", strings.Join(off, ", "))
 	}
+	if _, all := s.Limits.Off(); !all && s.Limits.Window <= 0 {
+		logger.Warn("limits.window is 0: each pass is counted by itself, so that many small losses one after the other are held by no limit", "source", s.Name)
+	}
 	if s.Bind.DN == "" || s.StartTLS {
 		return
 	}
