@@ -1,6 +1,7 @@
 package callbacks
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ type Config struct {
 	// Reconnect is how long Run waits after the database failed for the first time; each further failure doubles it, up to one
 	// minute. Default: 1 second.
 	Reconnect time.Duration
+	// Ready is called before each look, which begins once it has returned nil: somebody may have returned whom the target, behind its
+	// streams, still calls gone. Its error ends the look. Default: none.
+	Ready func(ctx context.Context) error
 	// Now tells the time that retries are measured with. Default: time.Now.
 	Now func() time.Time
 	// Logger gets a line for each account. Default: none.
@@ -103,6 +107,9 @@ func (c Config) withDefaults() Config {
 	duration(&c.Reconnect, time.Second)
 	if c.Batch == 0 {
 		c.Batch = MaxBatch
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -8,7 +8,7 @@
 //
 // Promised: in one look every account then due is attempted once for each callback, in the callbacks' order; an account that is
 // refused or that fails is noted with the reason and tried again later, ever more rarely, and never stops the others; nothing is
-// reported before it is committed. Not promised: that an account is handled exactly once if the process is killed between the
+// reported before it is committed; no look begins before Config.Ready has said that the target is where its streams are. Not promised: that an account is handled exactly once if the process is killed between the
 // commit and the report (the report is lost then, never the work), or any order among accounts.
 //
 // What a person takes back, by a command (Restorer) or by activating the account again, isn't done again while the same absence lasts. Users who

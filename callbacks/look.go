@@ -12,11 +12,14 @@ import (
 )
 
 // RunOnce attempts once every account that is due now, for each callback in order. The summary tells what was done also when there
-// is an error, which is the database's own (class Database), ctx's, or the configuration's (class Usage): accounts that are refused
-// are no error.
+// is an error, which is the database's own (class Database), Ready's, ctx's, or the configuration's (class Usage): accounts that are
+// refused are no error.
 func (s *Service) RunOnce(ctx context.Context) (*Summary, error) {
 	sum := new(Summary)
 	if err := s.cfg.Validate(); err != nil {
+		return sum, err
+	}
+	if err := s.cfg.Ready(ctx); err != nil {
 		return sum, err
 	}
 	now := s.cfg.Now()

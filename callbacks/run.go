@@ -12,7 +12,7 @@ const slowest = time.Minute
 const quickest = time.Second
 
 // Run looks at start, at every wake-up, when a failed attempt is due again, and at intervals, until ctx is done; it returns ctx's
-// error then. A database that fails is tried again, ever more slowly, for ever; only a configuration that is wrong ends it.
+// error then. A database that fails, and a Ready that does, is tried again, ever more slowly, for ever; only a configuration that is wrong ends it.
 //
 // A wake-up that arrives during a look leads to another one if wake holds it: give it a buffer of one, as Waker does. wake may be
 // nil.
@@ -29,7 +29,7 @@ func (s *Service) Run(ctx context.Context, wake <-chan struct{}) error {
 		case err != nil:
 			failing = true
 			wait := reconnect.NextBackOff()
-			s.cfg.Logger.Warn("callbacks wait for the database", "target", s.cfg.Target, "error", err, "wait", wait)
+			s.cfg.Logger.Warn("callbacks wait", "target", s.cfg.Target, "error", err, "wait", wait)
 			pause(ctx, wait, nil) // whoever wakes meanwhile is heard behind it
 		default:
 			if failing {

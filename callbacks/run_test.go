@@ -157,3 +157,37 @@ type stuck struct{ *accounts }
 func (stuck) NextDue(context.Context, callbacks.DueQuery) (time.Time, error) {
 	return noon.Add(-50 * 365 * 24 * time.Hour), nil
 }
+
+// TestEachLookWaitsUntilItIsReady: the look at start, and one at the interval; the error of Ready is tried again.
+func TestEachLookWaitsUntilItIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccounts(t)
+		ready := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		cfg := callbacks.Config{Target: "default", Callbacks: []string{callbacks.Deactivate}, Ready: func(ctx context.Context) error {
+			select {
+			case err := <-ready:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}}
+		go func() { ended <- callbacks.New(cfg, a).Run(ctx, nil) }()
+		time.Sleep(time.Hour)
+		wantLooks(t, a, 0, "not ready")
+		ready <- errors.New("the stream is gone")
+		time.Sleep(time.Hour)
+		wantLooks(t, a, 0, "not to be known")
+		ready <- nil
+		wantLooks(t, a, 1, "ready")
+		time.Sleep(time.Hour)
+		wantLooks(t, a, 1, "not ready at the interval")
+		ready <- nil
+		wantLooks(t, a, 2, "ready again")
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run ended with %v", err)
+		}
+	})
+}

@@ -314,6 +314,7 @@ func (r *replayer) carryOut(ctx context.Context) error {
 			r.logger.Warn("the target stays pinned half-way: the same command goes on, replay --release brings it to the present", "target", r.target.Name)
 			return fmt.Errorf("target %s: %w", r.target.Name, err)
 		}
+		r.placed = append(r.placed, step.source.Name)
 	}
 	failed := r.callbacks(ctx)
 	r.progress.end()

@@ -146,17 +146,20 @@ func (r *result) failed(target string, err error) {
 	r.target(target).Failed = oneLine(err.Error())
 }
 
-// withheld tells whether a target failed, and notes that its callbacks don't act then: what they go by may be out of date.
-func (r *result) withheld(target string) bool {
+// hasFailed tells whether a target isn't where its sources are.
+func (r *result) hasFailed(target string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.target(target).Failed != ""
+}
+
+// withheld notes why a target's callbacks didn't act.
+func (r *result) withheld(target, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.target(target)
-	if t.Failed == "" {
-		return false
-	}
 	t.hasCallbacks = true
-	t.Notes = append(t.Notes, "no callback was run: not everything is applied")
-	return true
+	t.Notes = append(t.Notes, "no callback was run: "+why)
 }
 
 // applied adds what was done to a target for one source.

@@ -101,6 +101,7 @@ type runner struct {
 	targets  []*config.Target
 	stores   map[string]store // by target
 	fulls    map[string]bool  // sources of which this run published a full snapshot
+	placed   []string         // sources that a replay has brought where they are meant to be
 	bus      *bus.Bus
 	progress *progress
 	result   *result

@@ -21,8 +21,14 @@ func (r *runner) callbacks(ctx context.Context) error {
 		if len(t.Removal.Callbacks) == 0 {
 			continue
 		}
-		if r.result.withheld(t.Name) {
-			continue // who left for it may be back already
+		why, err := r.withheld(ctx, t)
+		if err != nil {
+			failed = r.failed(failed, err)
+			continue
+		}
+		if why != "" {
+			r.result.withheld(t.Name, why)
+			continue
 		}
 		if err := r.deletable(ctx, t); err != nil {
 			failed = r.failed(failed, err)
@@ -39,6 +45,14 @@ func (r *runner) callbacks(ctx context.Context) error {
 		}
 	}
 	return failed
+}
+
+// withheld says in a clause why a target's callbacks mustn't act now: who left for it may be back already. "": they may.
+func (r *runner) withheld(ctx context.Context, t *config.Target) (string, error) {
+	if r.result.hasFailed(t.Name) {
+		return "not everything is applied", nil
+	}
+	return upToDate{bus: r.bus, target: t, store: r.stores[t.Name], except: r.placed}.now(ctx)
 }
 
 func (r *runner) deletable(ctx context.Context, t *config.Target) error {

@@ -213,6 +213,9 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 	}
 	group.Go(func() error {
 		c := handling(t, s.logger)
+		c.Ready = func(ctx context.Context) error {
+			return upToDate{bus: s.bus, target: t, store: st}.await(ctx, s.logger)
+		}
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()
