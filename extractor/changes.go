@@ -56,11 +56,12 @@ func (p *pass) publishUsers(ctx context.Context) error {
 	return p.out.flushUsers(ctx)
 }
 
-// returned are the users who were missing and are back with a change that is held: they return as last known.
+// returned are the users who were missing and are back, but with a change that is held, or unreadable: they return as last known.
 func (p *pass) returned() []*known {
 	var back []*known
 	for key := range p.state.since {
-		if k := p.state.kinds[proto.KindUser].find(key); k.is(flagMissing) && k.is(flagSeen) && k.is(flagHeld) && !k.is(flagCarried) {
+		k := p.state.kinds[proto.KindUser].find(key)
+		if k.is(flagMissing) && k.is(flagSeen) && k.is(flagHeld|flagSkipped) && !k.is(flagCarried) {
 			back = append(back, k)
 		}
 	}

@@ -2,6 +2,7 @@ package extractor
 
 import (
 	"context"
+	"slices"
 
 	"ldapsync/proto"
 )
@@ -24,6 +25,7 @@ func (p *pass) findOverdue(ctx context.Context, missing []*known) error {
 			p.waiting = append(p.waiting, k)
 		}
 	}
+	p.young = len(p.waiting)
 	p.overdue, err = p.lookForAll(ctx, proto.KindUser, over)
 	return err
 }
@@ -63,19 +65,22 @@ func (p *pass) newlyMissing(gone []*known) {
 }
 
 // publishMissing publishes who is missing: in a full snapshot all of them, each as last known and then as missing, else only those whom this
-// pass found missing.
+// pass found missing, and those whose grace begins anew.
 func (p *pass) publishMissing(ctx context.Context) error {
 	p.sum.Missing = len(p.waiting)
-	tell := p.waiting
+	tell, err := p.restart(ctx)
+	if err != nil {
+		return err
+	}
 	if p.sum.Full { // also who is of a kind that isn't read, or was seen and couldn't be
-		tell = tell[:0:0]
+		tell = nil
 		for k := range p.state.kinds[proto.KindUser].all() {
 			if k.is(flagMissing) && !k.is(flagCarried) {
 				tell = append(tell, k)
 			}
 		}
 	} else {
-		tell = tell[len(tell)-p.sum.NewlyMissing:]
+		tell = slices.Concat(tell, p.waiting[len(p.waiting)-p.sum.NewlyMissing:])
 	}
 	var batch []entryWas
 	size := 0
@@ -97,6 +102,22 @@ func (p *pass) publishMissing(ctx context.Context) error {
 		}
 	}
 	return p.tellMissing(ctx, batch)
+}
+
+// restart begins the grace of those who wait anew where the question has changed, and returns them: that another question doesn't find them says nothing of how
+// long they have been gone.
+func (p *pass) restart(ctx context.Context) ([]*known, error) {
+	if p.changed == "" || p.young == 0 {
+		return nil, nil
+	}
+	now, err := p.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range p.waiting[:p.young] {
+		p.state.since[k.key] = now
+	}
+	return p.waiting[:p.young], nil
 }
 
 // tellMissing publishes that users are missing, behind what is last known of them.

@@ -276,3 +276,57 @@ func TestGraceTakenAway(t *testing.T) {
 	s := c.pass(e, extractor.Options{})
 	e.want(s.First, append(removed(uids(0, 2)), "committed 3")...)
 }
+
+// Who is back and can't be read is back: when she leaves again, her grace is a new one.
+func TestUnreadableReturnEndsTheGrace(t *testing.T) {
+	e, c := graceful(t, 60)
+	r := *e.user("u000")
+	e.leave("u000")
+	c.pass(e, extractor.Options{})
+	c.wait(e, 8*day)
+	r.Skip = "garbled"
+	e.users = append(e.users, r)
+	at := e.last()
+	if s := c.pass(e, extractor.Options{}); s.Missing != 0 {
+		t.Errorf("%+v", s)
+	}
+	e.wantPublished(at, "user id-u000")
+	at = e.last()
+	c.pass(e, extractor.Options{})
+	if got := e.published(at); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	e.leave("u000")
+	at = e.last()
+	c.pass(e, extractor.Options{})
+	e.wantPublished(at, "missing id-u000")
+	e.wantLosses("user removed: 1")
+	at = e.last()
+	c.pass(e, extractor.Options{})
+	e.wantPublished(at)
+}
+
+// That another question doesn't find her says nothing of how long she has been gone.
+func TestAnotherQuestionBeginsTheGraceAnew(t *testing.T) {
+	e, c := graceful(t, 60)
+	e.leave("u000")
+	c.pass(e, extractor.Options{})
+	c.wait(e, 5*day)
+	e.filter = "(ou=elsewhere)"
+	at := e.last()
+	c.pass(e, extractor.Options{})
+	e.wantPublished(at, "missing id-u000")
+	e.wantLosses()
+	for _, full := range []bool{false, true} {
+		c.wait(e, 3*day)
+		at = e.last()
+		e.wantHeld(c.pass(e, extractor.Options{Full: full}))
+		if slices.Contains(e.published(at), removed([]string{"u000"})[0]) {
+			t.Error("her grace ended by a question that never knew her")
+		}
+	}
+	c.wait(e, 2*day)
+	at = e.last()
+	c.pass(e, extractor.Options{})
+	e.wantPublished(at, removed([]string{"u000"})...)
+}

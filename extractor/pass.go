@@ -27,6 +27,7 @@ type pass struct {
 	weighed  *spool                  // the changed users, and what they lose
 	gone     map[proto.Kind][]*known // whom the second look didn't find either; after the judgement, those who may go
 	waiting  []*known                // users who are missing, and whose grace isn't over
+	young    int                     // the first so many of them have had no whole grace yet
 	overdue  []*known                // those whose grace is over
 	noID     map[proto.Kind]int
 	empty    map[proto.Kind]bool // listings, whatever a second look found
