@@ -202,3 +202,19 @@ func TestBatchesFitIntoMessages(t *testing.T) {
 		}
 	}
 }
+
+// Who is looked at again, because a group that gives her a flag lacks her, keeps the groups that she herself names.
+func TestLookingAgainHeedsMemberOf(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.Flags.Staff = &extractor.Flag{Group: "cn=staff,ou=groups,dc=x"}
+	e.hire("ada", "bob")
+	e.team("staff", "ada", "bob")
+	e.team("eng")
+	for i := range e.users {
+		e.users[i].MemberOf = []string{"cn=eng,ou=groups,dc=x", "cn=elsewhere,dc=x"}
+	}
+	s := e.pass()
+	e.team("staff", "bob")
+	e.pass()
+	e.wantPublished(s.Last, "user id-ada in gid-eng")
+}

@@ -35,7 +35,8 @@ type spooled struct {
 
 func (s *spool) add(e spooled) error {
 	b := append([]byte(nil), e.key[:]...)
-	for _, field := range []string{e.join.DN, e.join.UID, e.join.PrimaryGroup} {
+	b = binary.AppendUvarint(b, uint64(len(e.join.MemberOf)))
+	for _, field := range append([]string{e.join.DN, e.join.UID, e.join.PrimaryGroup}, e.join.MemberOf...) {
 		b = binary.AppendUvarint(b, uint64(len(field)))
 		b = append(b, field...)
 	}
@@ -111,7 +112,11 @@ func readSpooled(in *bufio.Reader) (spooled, error) {
 	if _, err := io.ReadFull(in, e.key[:]); err != nil {
 		return e, err
 	}
-	var fields [3]string
+	groups, err := binary.ReadUvarint(in)
+	if err != nil {
+		return e, err
+	}
+	fields := make([]string, 3+groups)
 	for i := range fields {
 		field, err := readField(in)
 		if err != nil {
@@ -119,11 +124,10 @@ func readSpooled(in *bufio.Reader) (spooled, error) {
 		}
 		fields[i] = string(field)
 	}
-	e.join = Record{DN: fields[0], UID: fields[1], PrimaryGroup: fields[2]}
+	e.join = Record{DN: fields[0], UID: fields[1], PrimaryGroup: fields[2], MemberOf: fields[3:]}
 	if _, err := io.ReadFull(in, e.digest[:]); err != nil {
 		return e, err
 	}
-	var err error
 	if e.losses, err = readLosses(in); err != nil {
 		return e, err
 	}
