@@ -88,13 +88,33 @@ func (p *pass) settle() {
 	}
 	for _, h := range before.holds {
 		if !p.reads(h.kind) {
-			p.held.holds = append(p.held.holds, h)
+			p.held.holds = append(p.held.holds, p.unreadHold(h))
 		}
 	}
 	p.held.sort()
 	for _, h := range p.held.holds {
 		p.sum.Held = append(p.sum.Held, h.summary())
 	}
+}
+
+// unreadHold is what becomes of a hold of a kind that isn't read: it stays as it is, but a person can still reject it.
+func (p *pass) unreadHold(h *hold) *hold {
+	for _, r := range p.rulings {
+		if r.hold == h && r.decides(proto.Decision_DECISION_REJECT) {
+			r.entries = h.len()
+			refused := *h
+			refused.rejected = true
+			return &refused
+		}
+	}
+	return h
+}
+
+// canRefuse tells whether a hold of a kind that isn't read can be rejected: not if something was rejected in that respect before, since those entries would have to
+// be put together with these.
+func (p *pass) canRefuse(h *hold) bool {
+	_, rejected := p.state.held.now.in(h.respect)
+	return rejected == nil
 }
 
 // carryOver keeps what is held of changes that this pass couldn't see, as it was shown: nobody knows whether they are healed.

@@ -198,3 +198,25 @@ func TestGroupHeldForUnreadUsersCanBeApproved(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What a step that is off holds can be rejected, so that nobody is asked for ever; with the step on again it stays rejected.
+func TestHoldsOfAStepThatIsOffCanBeRejected(t *testing.T) {
+	e := company(t, 60, "all")
+	e.leaveAll(uids(0, 30))
+	s := e.pass()
+	e.cfg.Users = false
+	n := e.reject(s.Held[0])
+	e.wantHeld(n, "user removed: 30 of 60, rejected")
+	if d := n.Decided[0]; d.Entries != 30 || d.Note != "" {
+		t.Errorf("%+v", d)
+	}
+	at := e.last()
+	e.pass()
+	if got := e.published(at); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+	e.cfg.Users = true
+	at = e.last()
+	e.wantHeld(e.pass(), "user removed: 30 of 60, rejected")
+	e.wantPublished(at)
+}

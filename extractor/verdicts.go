@@ -145,6 +145,7 @@ func (p *pass) overrule() {
 	for _, r := range p.rulings {
 		switch h := r.hold; {
 		case h == nil, r.note != "":
+		case !p.reads(h.kind) && r.decides(proto.Decision_DECISION_REJECT) && p.canRefuse(h):
 		case !p.reads(h.kind):
 			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them", h.kind)
 		case h.change == proto.ChangeRemoved && r.decides(proto.Decision_DECISION_APPROVE) && p.untold(h) != "":
