@@ -181,7 +181,7 @@ func batchesOf(ctx context.Context, state *proto.State, size int) iter.Seq2[[]ba
 				it := stated(e)
 				b.add(kind, it)
 				if e.Missing {
-					it.kept, it.missing, it.reason = false, true, e.Reason
+					it.kept, it.missing, it.state, it.reason = false, true, true, e.Reason
 					b.add(kind, it)
 				}
 				if b.n < size {

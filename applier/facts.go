@@ -104,7 +104,7 @@ func (f *facts) settled(s settings, it item) bool {
 	case it.removed:
 		return !ok || l.State != Present && l.State != Missing
 	case it.missing:
-		return !ok || l.State != Present
+		return !ok || l.State != Present && !(it.state && l.State == Gone)
 	case it.kept && ok && l.State != Present:
 		return true
 	}

@@ -14,6 +14,7 @@ type item struct {
 	seq     uint64
 	removed bool
 	missing bool // it isn't in the directory, and its grace isn't over
+	state   bool // it is told by a state, not by an event: who is missing may have returned and gone missing unseen
 	kept    bool // as last known: it is missing, and a full snapshot carries it for those who don't know it
 	reason  string
 	letter  bool   // it comes from a letter

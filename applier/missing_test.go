@@ -213,3 +213,22 @@ func TestAChangedMappingLeavesWhoIsMissing(t *testing.T) {
 	e.mustApply()
 	e.want("1 ada A@X", "2 bob B@X")
 }
+
+func TestWhoIsMissingInTheStateIsNotGone(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada", "bob")
+	e.mustApply()
+	e.remove("id-ada")
+	e.mustApply()
+	e.full(1)
+	e.wantLink("id-ada", Gone, 2, "")
+	e.upsert("ada") // she returned, and is missing again: cut off
+	e.miss("id-ada")
+	e.retain("ada")
+	e.miss("id-ada")
+	e.upsert("bob")
+	e.full(6)
+	e.stream.cut = 6
+	e.mustApply()
+	e.wantLink("id-ada", Missing, 7, "")
+}
