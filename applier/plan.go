@@ -9,7 +9,7 @@ import (
 
 // plan tells what is to be done for the items, in their order. It asks nobody and writes nothing.
 func plan(s settings, f *facts, items []item) ([]Change, error) {
-	p := planner{settings: s, facts: f, gone: map[string]bool{}, taken: map[string]bool{}}
+	p := planner{settings: s, facts: f, gone: map[string]bool{}, taken: map[string]bool{}, was: map[string]Link{}}
 	active := make([]item, 0, len(items))
 	for _, it := range items {
 		switch {
@@ -40,7 +40,9 @@ func plan(s settings, f *facts, items []item) ([]Change, error) {
 			changes = append(changes, p.evict(row))
 		}
 	}
-	return p.keepLastSuperuser(changes), nil
+	p.keepLastSuperuser(changes)
+	p.ease(changes)
+	return changes, nil
 }
 
 type planner struct {
@@ -48,6 +50,7 @@ type planner struct {
 	*facts
 	gone  map[string]bool // primary keys of the rows whose entries the batch removes, or tells to be missing
 	taken map[string]bool // and of those that go to an entry made again
+	was   map[string]Link // by id: the links of the updates, as they are
 }
 
 func (p planner) change(it item, st seat) (Change, error) {
@@ -184,19 +187,30 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	}
 	p.groupsOf(&c, u)
 	was := l
-	if c.Action == Update && len(c.Set)+len(c.Join)+len(c.Leave) == 0 && !returning {
-		c.Action = Touch
-	}
 	l.Source, l.Kind, l.ID, l.PK, l.DN, l.Name = p.source, p.kind, it.id, st.pk, it.dn(), m.name
 	l.State, l.GoneSequence, l.GoneReason, l.DeactivatedBy = Present, 0, "", ""
 	l.DeactivatedAt = Link{}.DeactivatedAt
 	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
-	if p.every && c.Action == Touch && sameLink(l, was) && l.Mapping == was.Mapping && l.Name == was.Name {
-		c.Action = Unchanged
-		return c
-	}
 	c.Link, c.NewLink = &l, !linked
+	if c.Action == Update && !returning {
+		p.was[c.ID] = was
+	}
 	return c
+}
+
+// ease makes those updates touches that don't change the row, and nothing of those that don't change the link either.
+func (p planner) ease(changes []Change) {
+	for i := range changes {
+		c := &changes[i]
+		was, update := p.was[c.ID]
+		if !update || c.Action != Update || c.PK != was.PK || len(c.Set)+len(c.Join)+len(c.Leave) > 0 {
+			continue
+		}
+		c.Action = Touch
+		if p.every && sameLink(*c.Link, was) && c.Link.Mapping == was.Mapping && c.Link.Name == was.Name {
+			c.Action, c.Link = Unchanged, nil
+		}
+	}
 }
 
 // hows tells how a link came to be, by the action that makes it.
@@ -270,13 +284,13 @@ func (p planner) groupsOf(c *Change, u *proto.User) {
 }
 
 // keepLastSuperuser takes back what would leave nobody active who is a superuser.
-func (p planner) keepLastSuperuser(changes []Change) []Change {
+func (p planner) keepLastSuperuser(changes []Change) {
 	left := map[string]bool{}
 	for _, pk := range p.superusers {
 		left[pk] = true
 	}
 	if len(left) == 0 {
-		return changes
+		return
 	}
 	super := slices.IndexFunc(p.mapping.fields, func(f *Field) bool { return f != nil && f.Flag == "superuser" })
 	loses := func(c Change, column int) bool {
@@ -304,5 +318,4 @@ func (p planner) keepLastSuperuser(changes []Change) []Change {
 			}
 		}
 	}
-	return changes
 }

@@ -1,6 +1,8 @@
 package applier
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -131,3 +133,50 @@ func TestVerifyOfWhatWasCutOffIsRefused(t *testing.T) {
 	}
 	e.wantPresent("id-ada", "id-bob")
 }
+
+// What the last active superuser keeps differs from the directory, and no repair mends that.
+func TestLastSuperuserIsNoDifference(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.Adopt.Privileged = true
+	pk := e.local("root", true)
+	e.upsert("root inactive", "ada")
+	e.full(1)
+	m := &supers{e.memory, pk}
+	if err := New(e.cfg, m, e.stream).Run(t.Context()); !errors.Is(err, errEnd) {
+		t.Fatal(err)
+	}
+	e.want("1 root", "2 ada")
+	for _, repair := range []bool{false, true, false} {
+		done, err := New(e.cfg, m, e.stream).Verify(t.Context(), VerifyOptions{Repair: repair}, nil)
+		if err != nil || done.Differences() != 0 {
+			t.Errorf("repair %v: %d differences, %v", repair, done.Differences(), err)
+		}
+	}
+}
+
+// supers is a memory with one active superuser.
+type supers struct {
+	*memory
+	pk string
+}
+
+func (s *supers) View(ctx context.Context, fn func(Reader) error) error {
+	return s.memory.View(ctx, func(r Reader) error { return fn(superReader{r, s.pk}) })
+}
+func (s *supers) Update(ctx context.Context, fn func(Tx) error) error {
+	return s.memory.Update(ctx, func(tx Tx) error { return fn(superTx{tx, s.pk}) })
+}
+
+type superReader struct {
+	Reader
+	pk string
+}
+
+func (s superReader) ActiveSuperusers(context.Context) ([]string, error) { return []string{s.pk}, nil }
+
+type superTx struct {
+	Tx
+	pk string
+}
+
+func (s superTx) ActiveSuperusers(context.Context) ([]string, error) { return []string{s.pk}, nil }
