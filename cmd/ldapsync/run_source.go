@@ -67,7 +67,11 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 	}
 	failed := passed
 	for _, f := range appliers {
-		if err := f.end(last); err != nil && ctx.Err() == nil {
+		end := func() error { return f.end(last) }
+		if passed != nil && r.unbegun(ctx, f, s, log) {
+			end = f.giveUp
+		}
+		if err := end(); err != nil && ctx.Err() == nil {
 			r.result.failed(f.target, err)
 			failed = r.failed(failed, fmt.Errorf("target %s: %w", f.target, err))
 		}
@@ -86,6 +90,15 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 		retain(ctx, s, log, r.logger)
 	}
 	return failed
+}
+
+// unbegun tells whether a target waits for the stream's first snapshot, which a failed pass hasn't committed: it takes the state at that.
+func (r *runner) unbegun(ctx context.Context, f *following, s *config.Source, log *bus.Log) bool {
+	if _, err := log.LastOf(ctx, proto.TypeSnapshotCommitted); !errors.Is(err, proto.ErrNotFound) {
+		return false
+	}
+	cp, err := r.stores[f.target].Checkpoint(ctx, s.Name)
+	return err == nil && cp != nil && (!cp.Live() || cp.StreamID != log.StreamID())
 }
 
 // recheck refuses to apply a stream that the pass has left without what the mapping takes: the service that made it asks for less.
@@ -262,4 +275,14 @@ func (f *following) end(last uint64) error {
 	}
 	f.cancel(errStopped)
 	return err
+}
+
+// giveUp stops without waiting, where there is nothing to wait for.
+func (f *following) giveUp() error {
+	err := context.Cause(f.ctx)
+	f.cancel(errStopped)
+	if err != nil {
+		return err
+	}
+	return fault.Passing(fault.Stream, "", "nothing is applied before a snapshot is committed")
 }
