@@ -73,7 +73,8 @@ type outcome struct {
 	Why      string       `json:"why"`
 	Snapshot uint64       `json:"snapshot,omitempty"` // that carried it out; 0: the next one will
 	Decided  *decidedView `json:"decided,omitempty"`  // what that did
-	Waiting  bool         `json:"waiting"`            // for the next pass
+	Waiting  bool         `json:"waiting"`            // for the next pass, or for Next
+	Next     string       `json:"next,omitempty"`     // the command that carries it out, where no pass does
 }
 
 // decide decides about holds: all of them must be there, or nothing is done.
@@ -132,14 +133,35 @@ func (h *holder) decideRow(ctx context.Context, f *foundHold, d decision) (outco
 	if !found {
 		return o, fault.New(fault.Failed, "ldapsync held list shows what there is now", "nothing is held under %s any more: it has changed, or dissolved, just now", f.short())
 	}
-	if h.bus == nil || d.row != applier.Approved {
+	if d.row != applier.Approved {
 		return o, nil
+	}
+	if o.Next, err = h.replayOf(ctx, f); err != nil || o.Next != "" || h.bus == nil {
+		return o, err
 	}
 	_, active, err := h.bus.Active(ctx, roleExtractor, f.Source)
 	if err != nil || !active {
 		return o, err
 	}
 	return o, h.bus.Trigger(ctx, f.Source, &proto.RunRequest{RequestedBy: d.by})
+}
+
+// replayOf returns the command that carries a decision out about a target which is pinned to a snapshot: no pass does, as its applier leaves it
+// alone. "" for one that follows the stream.
+func (h *holder) replayOf(ctx context.Context, f *foundHold) (string, error) {
+	cp, err := h.stores[f.Target].Checkpoint(ctx, f.Source)
+	if err != nil {
+		return "", err
+	}
+	snapshot, pinned := cp.Pinned()
+	if !pinned {
+		return "", nil
+	}
+	command := fmt.Sprintf("ldapsync replay --snapshot %s --to %s", snapshot, f.Target)
+	if t := h.cfg.Target(f.Target); t != nil && len(t.Sources) > 1 {
+		command += " --source " + f.Source
+	}
+	return command, nil
 }
 
 // decideSource asks for a pass that carries decisions out. An active service is waited for.
@@ -211,10 +233,20 @@ func (o outcome) line(d decision) string {
 		return fmt.Sprintf("%s: snapshot %d: %s", o.where(), o.Snapshot, o.Decided.line())
 	case o.Target != "" && !o.Waiting:
 		return fmt.Sprintf("%s %s: %s: they stay as they are", d.done, o.short(), o.what())
+	case o.Next != "":
+		return fmt.Sprintf("%s %s: %s: the target is pinned, and %s carries it out", d.done, o.short(), o.what(), o.Next)
 	case o.Waiting && d.row == applier.Rejected:
-		return fmt.Sprintf("%s %s: %s: the next pass notes it (ldapsync run)", d.done, o.short(), o.what())
+		return fmt.Sprintf("%s %s: %s: the next pass notes it (ldapsync run)%s", d.done, o.short(), o.what(), o.instead())
 	case o.Waiting:
-		return fmt.Sprintf("%s %s: %s: the next pass carries it out (ldapsync run)", d.done, o.short(), o.what())
+		return fmt.Sprintf("%s %s: %s: the next pass carries it out (ldapsync run)%s", d.done, o.short(), o.what(), o.instead())
 	}
 	return fmt.Sprintf("%s %s: snapshot %d", d.done, o.short(), o.Snapshot)
+}
+
+// instead names the decision that waited for the next pass, and whose place this one takes; "" if there was none.
+func (o outcome) instead() string {
+	if o.Asked == nil || o.Target != "" {
+		return ""
+	}
+	return fmt.Sprintf("; it takes the place of %s by %s (%s)", o.Asked.Decision, o.Asked.By, o.Asked.Reason)
 }
