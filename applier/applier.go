@@ -252,7 +252,7 @@ func (f *follower) settle(ctx context.Context, full bool, committed uint64) erro
 	if err := f.tryLetters(ctx, full); err != nil {
 		return err
 	}
-	if err := f.sweepApproved(ctx, f.checkpoint); err != nil {
+	if err := f.judgeHeld(ctx, f.checkpoint, full); err != nil {
 		return err
 	}
 	if committed == 0 {

@@ -190,7 +190,7 @@ func (p *previewer) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if held != nil {
+	if held != nil && held.Decision == Undecided {
 		p.sum.Held = append(p.sum.Held, *held)
 	}
 	if err := p.letters(ctx); err != nil {
@@ -229,27 +229,20 @@ func (p *previewer) state(ctx context.Context, state *proto.State) error {
 
 // strays plans the sweep. It returns what would be held.
 func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*Held, error) {
-	s := strays{source: p.cfg.Source, state: state}
+	s := p.Applier.strays(state)
 	if err := s.count(ctx, r); err != nil {
 		return nil, err
 	}
-	if held := s.hold(p.cfg.Limit); held != nil {
-		rows, err := r.HeldRows(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			if row.Source == held.Source && row.Change == ChangeSweep && row.Hash == held.Hash {
-				held = &row
-			}
-		}
-		if held.Decision != Approved {
-			return held, nil
-		}
+	rows, err := r.HeldRows(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+	if held := s.hold(p.cfg.Limit, rows); held != nil && held.Decision != Approved {
+		return held, nil
+	}
+	for _, kind := range s.kinds {
 		settings := p.cfg.settings(kind)
-		if s.astray[kind] == 0 || settings.mapping == nil {
+		if s.astray[kind] == 0 {
 			continue
 		}
 		for after, more := "", true; more; more = after != "" {

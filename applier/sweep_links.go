@@ -3,7 +3,6 @@ package applier
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"ldapsync/internal/limit"
 	"ldapsync/proto"
@@ -18,7 +17,7 @@ const sweepPage = 5000
 // sweepLinks makes the links of the source gone whose entries a state doesn't have: what became of them wasn't seen. More than the limit
 // allows wait for a person, all of them. It returns what is held.
 func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
-	s := strays{source: a.cfg.Source, state: state}
+	s := a.strays(state)
 	err := a.retry(ctx, func() error {
 		return a.store.View(ctx, func(r Reader) error { return s.count(ctx, r) })
 	})
@@ -29,8 +28,8 @@ func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.S
 	if held != nil || err != nil {
 		return held, err
 	}
-	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
-		if s.astray[kind] == 0 || a.cfg.mapping(kind) == nil {
+	for _, kind := range s.kinds {
+		if s.astray[kind] == 0 {
 			continue
 		}
 		for after, more := "", true; more; more = after != "" {
@@ -52,94 +51,30 @@ func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.S
 	return nil, nil
 }
 
-// sweepApproved carries out a sweep that was held and that a person approved since.
-func (a *Applier) sweepApproved(ctx context.Context, cp *Checkpoint) error {
-	if cp == nil {
-		return nil
-	}
-	approved := false
-	err := a.retry(ctx, func() error {
-		return a.store.View(ctx, func(r Reader) error {
-			rows, err := r.HeldRows(ctx)
-			approved = slices.ContainsFunc(rows, func(h Held) bool {
-				return h.Source == a.cfg.Source && h.Change == ChangeSweep && h.Decision == Approved
-			})
-			return err
-		})
-	})
-	if err != nil || !approved {
-		return err
-	}
-	state, err := a.stateOf(ctx, cp)
-	if err != nil {
-		return err
-	}
-	_, err = a.sweepLinks(ctx, cp, state)
-	return err
-}
-
-// judgeStrays asks the limit, and what a person decided about exactly these strays. What it holds is written down; what was held before, and
-// isn't what is held now, is over.
-func (a *Applier) judgeStrays(ctx context.Context, cp *Checkpoint, s *strays) (*Held, error) {
-	var rows []Held
-	err := a.retry(ctx, func() error {
-		return a.store.View(ctx, func(r Reader) (err error) {
-			rows, err = r.HeldRows(ctx)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, err
-	}
-	hold := s.hold(a.cfg.Limit)
-	known, over := false, []Held{}
-	for _, row := range rows {
-		switch {
-		case row.Source != a.cfg.Source || row.Change != ChangeSweep:
-		case hold != nil && row.Hash == hold.Hash:
-			known = true
-			if row.Decision == Approved {
-				hold = nil
-				over = append(over, row)
-			}
-		default:
-			over = append(over, row)
-		}
-	}
-	if len(over) == 0 && (hold == nil || known) {
-		return hold, nil
-	}
-	return hold, a.retry(ctx, func() error {
-		return a.store.Update(ctx, func(tx Tx) error {
-			if err := tx.Advance(ctx, cp, *cp); err != nil {
-				return err
-			}
-			for _, row := range over {
-				if err := tx.DropHeld(ctx, row); err != nil {
-					return err
-				}
-			}
-			if hold == nil || known {
-				return nil
-			}
-			return tx.PutHeld(ctx, *hold)
-		})
-	})
-}
-
 // strays are the links that a state doesn't have.
 type strays struct {
 	source string
+	kinds  []proto.Kind // those that are applied, users first
 	state  *proto.State
 	links  map[proto.Kind]int // that aren't gone
 	astray map[proto.Kind]int // of those
 	keys   []byte             // proto.EntryKey of their ids, users first, each kind in the order of the ids
 }
 
+func (a *Applier) strays(state *proto.State) strays {
+	s := strays{source: a.cfg.Source, state: state}
+	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+		if a.cfg.mapping(kind) != nil {
+			s.kinds = append(s.kinds, kind)
+		}
+	}
+	return s
+}
+
 // count counts them: 16 bytes are kept of each.
 func (s *strays) count(ctx context.Context, r Reader) error {
 	s.links, s.astray, s.keys = map[proto.Kind]int{}, map[proto.Kind]int{}, nil
-	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+	for _, kind := range s.kinds {
 		for after := ""; ; {
 			links, err := r.LinksAfter(ctx, s.source, kind, after, sweepPage)
 			if err != nil {
@@ -181,19 +116,46 @@ func (s *strays) page(ctx context.Context, r Reader, kind proto.Kind, after stri
 
 const sweptBecause = "the snapshot that was applied doesn't have it"
 
-// hold is what a limit keeps from being swept: all of it, or nothing (nil).
-func (s *strays) hold(l limit.Limit) *Held {
-	reason := s.exceeds(l)
-	if reason == "" {
+// hold is what a limit keeps from being swept: all of it, or nothing (nil). rows are what was held before. What waits goes on waiting, whatever the
+// limit says now, as long as a stray is among it: else it would go in small portions.
+func (s *strays) hold(l limit.Limit, rows []Held) *Held {
+	h := Held{Source: s.source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16, Of: s.links[proto.KindUser],
+		Reason: s.exceeds(l), Entries: s.keys}
+	for _, row := range rows {
+		switch {
+		case row.Source != h.Source || row.Change != ChangeSweep:
+		case row.Hash == h.Hash:
+			return &row
+		case row.Decision == Undecided && h.Since.IsZero() && s.shares(row):
+			h.Since = row.Since
+			if h.Reason == "" {
+				h.Reason = row.Reason
+			}
+		}
+	}
+	if h.Reason == "" || h.Count == 0 {
 		return nil
 	}
-	return &Held{Source: s.source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16, Of: s.links[proto.KindUser],
-		Reason: reason, Entries: s.keys}
+	return &h
+}
+
+// shares tells whether a stray is among what is held.
+func (s *strays) shares(row Held) bool {
+	held := make(map[[16]byte]bool, len(row.Entries)/16)
+	for entries := row.Entries; len(entries) >= 16; entries = entries[16:] {
+		held[[16]byte(entries)] = true
+	}
+	for keys := s.keys; len(keys) >= 16; keys = keys[16:] {
+		if held[[16]byte(keys)] {
+			return true
+		}
+	}
+	return false
 }
 
 // exceeds tells how the strays are too many, of one kind or the other.
 func (s *strays) exceeds(l limit.Limit) string {
-	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
+	for _, kind := range s.kinds {
 		if reason := l.Exceeded(s.astray[kind], s.links[kind]); reason != "" {
 			return fmt.Sprintf("%d of %d %ss aren't in the snapshot: %s", s.astray[kind], s.links[kind], kind, reason)
 		}
