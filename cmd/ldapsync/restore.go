@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ldapsync/applier"
 	"ldapsync/callbacks"
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/internal/bus"
@@ -68,6 +67,9 @@ type restoredView struct {
 	DN       string `json:"dn,omitempty"`
 	Restored bool   `json:"restored"`
 	Reason   string `json:"reason,omitempty"` // why not
+
+	key   callbacks.Key
+	asked []string // the names, of those given, that it was found by: the account's, or the one that the directory knew it by
 }
 
 // span is the part of a source's stream that a snapshot is.
@@ -201,18 +203,42 @@ func (a *app) restoreIn(ctx context.Context, cfg *config.Config, t *config.Targe
 	if err != nil {
 		return nil, err
 	}
-	var found []callbacks.Absentee
-	for _, s := range spans {
-		list, err := st.Find(ctx, callbacks.FindQuery{Usernames: names, Source: s.source, FromSequence: s.from, ToSequence: s.to})
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, list...)
+	found, asked, err := seek(ctx, st, names, spans)
+	if err != nil {
+		return nil, err
 	}
 	if o.snapshot > 0 {
 		found = slices.DeleteFunc(found, func(f callbacks.Absentee) bool { return f.DeactivatedBy != deactivatedBySync })
 	}
-	return restoreAll(ctx, st, t.Name, found, o)
+	views, err := restoreAll(ctx, st, t.Name, found, o)
+	for i, v := range views {
+		views[i].asked = asked[v.key]
+	}
+	return views, err
+}
+
+// seek finds the accounts of these names, each once and with the names that it was found by; without names, all that the spans have.
+func seek(ctx context.Context, st callbacks.Restorer, names []string, spans []span) (found []callbacks.Absentee, asked map[callbacks.Key][]string, err error) {
+	queries := [][]string{nil}
+	if len(names) > 0 {
+		queries = slices.Collect(slices.Chunk(names, 1))
+	}
+	asked = map[callbacks.Key][]string{}
+	for _, s := range spans {
+		for _, query := range queries {
+			list, err := st.Find(ctx, callbacks.FindQuery{Usernames: query, Source: s.source, FromSequence: s.from, ToSequence: s.to})
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, f := range list {
+				if _, again := asked[f.Key]; !again {
+					found = append(found, f)
+				}
+				asked[f.Key] = append(asked[f.Key], query...)
+			}
+		}
+	}
+	return found, asked, nil
 }
 
 // deactivatedBySync is Absentee.DeactivatedBy of those whom the callback deactivated.
@@ -250,7 +276,7 @@ func restoreAll(ctx context.Context, st callbacks.Restorer, target string, found
 }
 
 func newRestoredView(target string, a callbacks.Account) restoredView {
-	return restoredView{Target: target, Source: a.Source, Name: a.Username, DN: a.DN}
+	return restoredView{Target: target, Source: a.Source, Name: a.Username, DN: a.DN, key: a.Key}
 }
 
 // whyNot says why an account wasn't restored.
@@ -274,7 +300,7 @@ func (a *app) tellRestored(views []restoredView, names []string, o restoreOption
 	for _, name := range names {
 		restored, seen := false, false
 		for _, v := range views {
-			if applier.Fold(v.Name) == applier.Fold(name) {
+			if slices.Contains(v.asked, name) {
 				seen, restored = true, restored || v.Restored
 			}
 		}
