@@ -330,3 +330,64 @@ func TestAnotherQuestionBeginsTheGraceAnew(t *testing.T) {
 	c.pass(e, extractor.Options{})
 	e.wantPublished(at, removed([]string{"u000"})...)
 }
+
+// Who returned and leaves again has a grace of her own, and counts again.
+func TestSecondAbsenceHasItsOwnGrace(t *testing.T) {
+	for name, back := range map[string]func(e *env, c *clocked){
+		"after a return": func(*env, *clocked) {},
+		"after a removal": func(e *env, c *clocked) {
+			r := *e.user("u000")
+			e.leave("u000")
+			c.pass(e, extractor.Options{})
+			e.cfg.Grace = 0
+			c.pass(e, extractor.Options{}) // removed
+			e.cfg.Grace = 7 * day
+			e.users = append(e.users, r)
+			c.pass(e, extractor.Options{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, c := graceful(t, 60)
+			r := *e.user("u000")
+			e.leave("u000")
+			c.pass(e, extractor.Options{})
+			e.users = append(e.users, r)
+			c.pass(e, extractor.Options{})
+			back(e, c)
+			c.wait(e, 8*day)
+			e.leave("u000")
+			c.pass(e, extractor.Options{})
+			e.wantLosses("user removed: 1")
+			at := e.last()
+			c.pass(e, extractor.Options{})
+			e.wantPublished(at)
+		})
+	}
+}
+
+// A missing member of a group that is held returns though nothing but that group has changed.
+func TestMissingReturnsWithNothingButAHeldGroupChanged(t *testing.T) {
+	e := company(t, 60, "a", "b", "c", "d", "e", "f", "g", "h")
+	e.cfg.Grace = time.Hour
+	u := *e.user("u000")
+	e.leave("u000")
+	e.pass()
+	e.groups = e.groups[6:]
+	e.users = append(e.users, u)
+	at := e.last()
+	e.wantHeld(e.pass(), "group removed: 6 of 8")
+	if got := e.entries(at); len(got) != 1 {
+		t.Errorf("she returned: %q", got)
+	}
+}
+
+// Who was missing and is removed isn't subtracted for ever from those who are there.
+func TestRemovedAreMissingNoMore(t *testing.T) {
+	e, c := graceful(t, 60)
+	e.leave("u000")
+	c.pass(e, extractor.Options{})
+	c.wait(e, 8*day)
+	c.pass(e, extractor.Options{})
+	e.leaveAll(uids(1, 7))
+	e.wantHeld(c.pass(e, extractor.Options{}), "user removed: 6 of 59")
+}

@@ -154,3 +154,15 @@ func TestCensusCountsAttributesInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// Whoever wrote it: a hold has the hash of its entries.
+func TestFoldedHoldHasTheHashOfItsEntries(t *testing.T) {
+	h := holdOf(proto.ChangeStaff, "", 3)
+	want := h.hash
+	h.hash = "0123456789abcdef"
+	var f heldFold
+	foldHeld(t, &f, told(t, []*hold{h})...)
+	if len(f.now.holds) != 1 || f.now.holds[0].hash != want {
+		t.Errorf("%q, wanted %s", f.now.hashes(), want)
+	}
+}

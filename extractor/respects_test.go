@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ldapsync/extractor"
+	"ldapsync/internal/limit"
 	"ldapsync/proto"
 )
 
@@ -314,4 +315,23 @@ func TestPreviewTellsWhatWouldBeHeld(t *testing.T) {
 		t.Errorf("%q, %+v", got, s.Users)
 	}
 	e.wantHeld(e.pass(), want...)
+}
+
+// Groups have a limit of their own, and attributes are told by their folded names.
+func TestLimitsAreToldApart(t *testing.T) {
+	e := company(t, 60, "a", "b", "c")
+	e.cfg.Limits.Users, e.cfg.Limits.Memberships, e.cfg.Limits.GroupMemberships = limit.Limit{}, limit.Limit{}, limit.Limit{}
+	e.cfg.Limits.Groups = limit.Limit{Count: 1, On: true}
+	e.leaveAll(uids(0, 20))
+	e.groups = e.groups[2:]
+	e.wantHeld(e.pass(), "group removed: 2 of 3")
+
+	e = company(t, 60)
+	e.setAll("employeeType", "x", uids(0, 60))
+	e.pass()
+	e.lose("employeeType", uids(0, 5)...)
+	e.pass()
+	e.wantLosses("user attribute employeetype: 5")
+	e.lose("employeeType", uids(5, 8)...)
+	e.wantHeld(e.pass(), "user attribute employeetype: 3 of 55")
 }

@@ -242,3 +242,20 @@ func TestApprovedRemovalRespectsRejectedAdministrators(t *testing.T) {
 		t.Errorf("%+v", n.Users)
 	}
 }
+
+// A rejection is of one respect: what else those users lose still waits.
+func TestRejectionIsOfOneRespect(t *testing.T) {
+	e := company(t, 60)
+	e.cfg.Flags = flags()
+	e.setAll("role", "super", uids(0, 60))
+	e.pass()
+	e.setAll("role", "staff", uids(0, 10))
+	e.lose("mail", uids(0, 20)...)
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 20 of 60", "user superuser: 10 of 60")
+	s = e.reject(s.Held[0])
+	e.wantHeld(s, "user superuser: 10 of 60", "user attribute mail: 20 of 60, rejected")
+	if n := s.Decided[0].Entries; n != 20 {
+		t.Errorf("%d entries rejected", n)
+	}
+}

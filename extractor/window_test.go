@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"ldapsync/extractor"
 	"ldapsync/proto"
@@ -158,4 +159,90 @@ func countInto(to map[string]int, ev proto.Event) error {
 		to[what] += int(l.Count)
 	}
 	return err
+}
+
+// What an aborted snapshot took away counts.
+func TestLossesOfAnAbortedSnapshotCount(t *testing.T) {
+	e := company(t, 60)
+	e.leaveAll(uids(0, 5))
+	if _, err := extractor.New(e.cfg, e.directory, &uncommitted{e.log}).Pass(t.Context(), extractor.Options{}); err == nil {
+		t.Fatal("it committed")
+	}
+	if got := e.losses(proto.TypeSnapshotAborted); !slices.Equal(got, []string{"user removed: 5"}) {
+		t.Fatalf("%q", got)
+	}
+	e.leave("u005")
+	e.wantHeld(e.pass(), "user removed: 1 of 55")
+}
+
+// uncommitted is a stream that takes no end of a snapshot but an abort.
+type uncommitted struct{ extractor.Log }
+
+func (u *uncommitted) Publish(ctx context.Context, e proto.Event) (uint64, error) {
+	if e.Type == proto.TypeSnapshotCommitted {
+		return 0, errors.New("disk full")
+	}
+	return u.Log.Publish(ctx, e)
+}
+
+// What a person approved counts no more when the snapshot that carried it out was left open.
+func TestApprovedRemovalsOfAnOpenSnapshotAreNoLosses(t *testing.T) {
+	e := company(t, 60)
+	e.leaveAll(uids(0, 10))
+	s := e.pass()
+	v := []*proto.Verdict{{Hash: s.Held[0].Hash, Decision: proto.Decision_DECISION_APPROVE}}
+	dead := &deadAtTheEnd{Log: e.log}
+	if _, err := extractor.New(e.cfg, e.directory, dead).Pass(t.Context(), extractor.Options{Verdicts: v}); err == nil {
+		t.Fatal("it committed")
+	}
+	e.pass()
+	if got := e.losses(proto.TypeSnapshotAborted); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+// A preview doesn't close what is open, but counts it.
+func TestPreviewCountsTheOpenSnapshot(t *testing.T) {
+	e := company(t, 60)
+	e.leaveAll(uids(0, 5))
+	if _, err := extractor.New(e.cfg, e.directory, &deadAtTheEnd{Log: e.log}).Pass(t.Context(), extractor.Options{}); err == nil {
+		t.Fatal("it committed")
+	}
+	e.leave("u005")
+	s, err := e.extractor().Preview(t.Context(), false, func(proto.Event) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Held) != 1 {
+		t.Errorf("%v", s.Held)
+	}
+}
+
+// deadAtTheEnd is killed when it would close its snapshot.
+type deadAtTheEnd struct{ extractor.Log }
+
+func (d *deadAtTheEnd) Publish(ctx context.Context, e proto.Event) (uint64, error) {
+	if e.Type == proto.TypeSnapshotCommitted || e.Type == proto.TypeSnapshotAborted {
+		if _, err := d.Flush(ctx); err != nil {
+			return 0, err
+		}
+		return 0, errors.New("killed")
+	}
+	return d.Log.Publish(ctx, e)
+}
+
+// The window is as long as it is said to be: what was lost just before doesn't count, what was lost just within does.
+func TestWindowEndsWhereItSays(t *testing.T) {
+	for _, c := range []struct {
+		ago  time.Duration
+		held []string
+	}{{25 * time.Hour, nil}, {23 * time.Hour, []string{"user removed: 1 of 55"}}} {
+		e := company(t, 60)
+		clock := &clocked{Log: e.log}
+		e.leaveAll(uids(0, 5))
+		clock.pass(e, extractor.Options{})
+		clock.wait(e, c.ago)
+		e.leave("u005")
+		e.wantHeld(clock.pass(e, extractor.Options{}), c.held...)
+	}
 }
