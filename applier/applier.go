@@ -56,14 +56,25 @@ func (a *Applier) WaitFor(ctx context.Context, sequence uint64) error {
 
 // Run applies the stream until ctx is done (its error is returned then), or until something retrying can't mend is met.
 func (a *Applier) Run(ctx context.Context) error {
+	cuts := 0
 	for {
 		err := a.follow(ctx)
-		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case errors.Is(err, ErrMoved):
+			a.cfg.Logger.Info("another applier is at work; starting over", "target", a.cfg.Target, "source", a.cfg.Source)
+		case errors.Is(err, proto.ErrCut) && cuts < mostCuts:
+			cuts++
+			a.cfg.Logger.Info("the history changed while it was read; starting over", "target", a.cfg.Target, "source", a.cfg.Source, "because", err)
+		default:
 			return err
 		}
-		a.cfg.Logger.Info("another applier is at work; starting over", "target", a.cfg.Target, "source", a.cfg.Source)
 	}
 }
+
+// mostCuts is how often a history may be cut, or entries erased, while Run catches up: more is a history that is damaged.
+const mostCuts = 5
 
 // follow applies from the checkpoint on.
 func (a *Applier) follow(ctx context.Context) error {

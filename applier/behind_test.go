@@ -170,3 +170,38 @@ func TestReleaseForgetsTheLettersOfThePast(t *testing.T) {
 	e.want("1 adele")
 	e.wantPresent("1")
 }
+
+func TestACutWhileCatchingUpStartsOver(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.BatchEntries = 1
+	e.group("dev")
+	e.upsert("ada", "bob")
+	e.full(1)
+	cfg, once := e.cfg, false
+	cfg.OnProgress = func(n uint64) {
+		if once || n == 0 {
+			return
+		}
+		once = true
+		from := uint64(len(e.events) + 1)
+		e.group("dev")
+		e.upsert("ada", "bob")
+		e.full(from)
+		e.stream.cut = from
+	}
+	if err := New(cfg, e.memory, e.stream).Run(t.Context()); !errors.Is(err, errEnd) {
+		t.Error(err)
+	}
+	e.wantPresent("id-ada", "id-bob")
+}
+
+func TestAHistoryThatStaysDamagedEndsTheApplier(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada")
+	e.full(1)
+	e.stream.cut = 2
+	if err := e.apply(); !errors.Is(err, proto.ErrCut) {
+		t.Error(err)
+	}
+	e.wantPresent()
+}

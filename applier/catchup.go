@@ -150,7 +150,7 @@ func (a *Applier) readState(ctx context.Context, from, to uint64) (*proto.State,
 	first, last, err := a.stream.Bounds(ctx)
 	if err == nil && first > from && first <= last {
 		err = fault.Passing(fault.Stream, "ldapsync snapshots list shows what is left; history.keep says for how long",
-			"the history of source %s from sequence %d to %d was cut off", a.cfg.Source, from, first-1)
+			"the history of source %s from sequence %d to %d %w", a.cfg.Source, from, first-1, proto.ErrCut)
 	}
 	return state, err
 }

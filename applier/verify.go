@@ -56,9 +56,12 @@ func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.K
 			v.tell()
 			return v.found, nil
 		}
-		if !errors.Is(err, ErrMoved) || ctx.Err() != nil {
+		if !errors.Is(err, ErrMoved) && !errors.Is(err, proto.ErrCut) || ctx.Err() != nil {
 			break
 		}
+	}
+	if errors.Is(err, ErrMoved) {
+		err = fault.Passing(fault.Database, "verify again when no pass is at work", "%d times %w", verifyAttempts, err)
 	}
 	return Verified{}, err
 }

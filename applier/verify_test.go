@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -180,3 +181,30 @@ type superTx struct {
 }
 
 func (s superTx) ActiveSuperusers(context.Context) ([]string, error) { return []string{s.pk}, nil }
+
+// busy is a memory that is written to all the time.
+type busy struct {
+	*memory
+	calls int
+}
+
+func (b *busy) Checkpoint(ctx context.Context, s string) (*Checkpoint, error) {
+	if b.calls++; b.calls%2 == 0 {
+		b.memory.checkpoint = &Checkpoint{Source: "corp", StreamID: "s1", Sequence: b.memory.checkpoint.Sequence + 1, Mapping: b.memory.checkpoint.Mapping, Mode: "live"}
+	}
+	return b.memory.checkpoint, nil
+}
+
+func TestVerifyOfABusyTargetSaysSo(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("ada", "bob")
+	e.full(1)
+	e.mustApply()
+	for range 8 {
+		e.upsert("ada", "bob")
+	}
+	_, err := New(e.cfg, &busy{memory: e.memory}, e.stream).Verify(t.Context(), VerifyOptions{}, nil)
+	if class, hint := fault.Of(err); !errors.Is(err, ErrMoved) || class != fault.Database || hint == "" || fault.IsPermanent(err) {
+		t.Errorf("class %v, hint %q: %v", class, hint, err)
+	}
+}

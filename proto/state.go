@@ -2,6 +2,7 @@ package proto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -15,6 +16,9 @@ type Reader interface {
 	// The sequence ends with an error, or complete.
 	Read(ctx context.Context, from, to uint64) iter.Seq2[Event, error]
 }
+
+// ErrCut is wrapped by errors that say that a history lacks what it had when it was looked at before. Look again.
+var ErrCut = errors.New("was cut off, or entries were erased, meanwhile")
 
 // State is what a source's stream says of every entry after its first S sequences: which entries there are, and which event says the
 // last word on each. It is the one operation behind new targets, changed mappings, sweeps, verification and replay. 24 bytes an entry and
@@ -140,8 +144,8 @@ func (e *StateEntry) Attributes() []*Attribute {
 }
 
 // Entries reads the events once more and hands out each entry that is there once, in the order of the events that carry them: a
-// user may come before one of her groups. With kinds, only those. The sequence ends with an error, or complete. An entry belongs to
-// the receiver.
+// user may come before one of her groups. With kinds, only those. The sequence ends with an error, which is an ErrCut if entries are no longer there, or complete. An
+// entry belongs to the receiver.
 func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry, error] {
 	if len(kinds) == 0 {
 		kinds = []Kind{KindUser, KindGroup}
@@ -175,7 +179,7 @@ func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry
 			}
 		}
 		if left != 0 {
-			yield(StateEntry{}, fmt.Errorf("%d entries of the state at sequence %d are no longer in the stream: it was cut, or entries were erased, meanwhile", left, s.to))
+			yield(StateEntry{}, fmt.Errorf("%d entries of the state at sequence %d are no longer in the stream: it %w", left, s.to, ErrCut))
 		}
 	}
 }

@@ -204,7 +204,7 @@ func TestStateOfAStreamThatIsCutMeanwhile(t *testing.T) {
 			ids = append(ids, e.ID())
 		}
 	}
-	if err == nil || !slices.Equal(ids, []string{"b"}) {
+	if !errors.Is(err, proto.ErrCut) || !slices.Equal(ids, []string{"b"}) {
 		t.Errorf("handed out %v, %v", ids, err)
 	}
 	r.err = errors.New("the connection is gone")
