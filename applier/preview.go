@@ -44,6 +44,8 @@ type previewer struct {
 	sparing bool // what there are letters of isn't told
 	most    int  // users in over before those planned so far are forgotten; 0: none ever are
 	rough   bool // some were
+	// view gives over something to read while a batch of a state is planned; nil: it has that.
+	view func(ctx context.Context, plan func() error) error
 }
 
 // backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.

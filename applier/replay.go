@@ -213,7 +213,11 @@ func (p *previewer) catchUp(ctx context.Context) error {
 
 func (p *previewer) state(ctx context.Context, state *proto.State) error {
 	for runs, err := range p.batchesAhead(ctx, state) {
-		if err == nil {
+		switch {
+		case err != nil:
+		case p.view != nil:
+			err = p.view(ctx, func() error { return p.plan(ctx, runs) })
+		default:
 			err = p.plan(ctx, runs)
 		}
 		if err != nil {

@@ -151,16 +151,22 @@ func (a *Applier) commitDiffering(ctx context.Context, cp *Checkpoint, runs []ba
 	return nil
 }
 
-// compare plans for every entry in one read-only transaction, at the end of which the checkpoint must still be where it was.
+// compare plans for every entry, at the end of which the checkpoint must still be where it was. Each batch has a read-only transaction of its own: in
+// SQLite nobody else can write while there is one.
 func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.State) error {
 	v.cfg.Limit = limit.Limit{} // nothing is taken away
-	err := v.store.View(ctx, func(r Reader) error {
-		v.found.Summary, v.changes = Summary{}, nil
-		p := previewer{Applier: v.Applier, over: newOverlay(r), sum: &v.found.Summary, each: v.note, most: overlayUsers, sparing: true}
-		if err := p.state(ctx, state); err != nil {
-			return err
-		}
-		_, err := p.strays(ctx, r, state)
+	p := previewer{Applier: v.Applier, over: newOverlay(nil), sum: &v.found.Summary, each: v.note, most: overlayUsers, sparing: true}
+	p.view = func(ctx context.Context, plan func() error) error {
+		return v.store.View(ctx, func(r Reader) error {
+			p.over.Reader = r
+			return plan()
+		})
+	}
+	if err := p.state(ctx, state); err != nil {
+		return err
+	}
+	err := p.view(ctx, func() error {
+		_, err := p.strays(ctx, p.over.Reader, state)
 		return err
 	})
 	if err != nil {

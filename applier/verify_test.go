@@ -208,3 +208,27 @@ func TestVerifyOfABusyTargetSaysSo(t *testing.T) {
 		t.Errorf("class %v, hint %q: %v", class, hint, err)
 	}
 }
+
+// viewed counts the read-only transactions.
+type viewed struct {
+	*memory
+	views int
+}
+
+func (v *viewed) View(ctx context.Context, fn func(Reader) error) error {
+	v.views++
+	return v.memory.View(ctx, fn)
+}
+
+// A long read-only transaction would keep SQLite's other writers waiting.
+func TestVerifyReadsEachBatchByItself(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.BatchEntries = 1
+	e.upsert("ada", "bob", "eve")
+	e.full(1)
+	e.mustApply()
+	v := &viewed{memory: e.memory}
+	if _, err := New(e.cfg, v, e.stream).Verify(t.Context(), VerifyOptions{}, nil); err != nil || v.views < 4 {
+		t.Errorf("%d, %v", v.views, err)
+	}
+}
