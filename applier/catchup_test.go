@@ -374,3 +374,18 @@ func TestReplayLeavesPrivilegedNames(t *testing.T) {
 	e.want("1 countess", "2 ada")
 	e.wantLetters(`1 parked=false "ada" is still the name of uid=ada, who is gone: rename or delete that row (id 2)`)
 }
+
+// The name that an account gets instead fits the column: of 20 characters here.
+func TestANameThatIsGivenUpFitsTheColumn(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:adaaugustakinglovel1")
+	first := e.full(1)
+	e.upsert("1:countess")
+	e.upsert("2:adaaugustakinglovel1")
+	e.full(1)
+	e.mustApply()
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	e.want("1 adaaugustakinglovel1", "2 adaaugustakin-gone-2")
+}

@@ -150,8 +150,7 @@ func (p planner) orphan(l Link) Change {
 // entry return, the row gets its name back.
 func (p planner) evict(row Row) Change {
 	l := p.owners[row.PK][0]
-	base := []rune(row.Name)
-	name := string(base[:min(len(base), 100)]) + "-gone-" + row.PK
+	name := p.awayName(row)
 	l.Name = Fold(name)
 	values := make([]any, len(row.Values))
 	for i := range values {
@@ -162,6 +161,18 @@ func (p planner) evict(row Row) Change {
 		Action: Update, Source: l.Source, ID: l.ID, DN: l.DN, Name: name, PK: row.PK, Values: values, Before: row.Values, Set: []int{0}, Rename: true,
 		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry had its name",
 	}
+}
+
+// awayName is as much of a row's name as the column has room for, and what makes it another one.
+func (p planner) awayName(row Row) string {
+	base, suffix := []rune(row.Name), "-gone-"+row.PK
+	for n := min(len(base), 100); n > 0; n-- {
+		name := string(base[:n]) + suffix
+		if _, err := p.mapping.table.Convert(p.mapping.columns[0], name); err == nil {
+			return name
+		}
+	}
+	return suffix[1:]
 }
 
 // row plans the row of an entry that has a seat.
