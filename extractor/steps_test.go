@@ -220,3 +220,26 @@ func TestHoldsOfAStepThatIsOffCanBeRejected(t *testing.T) {
 	e.wantHeld(e.pass(), "user removed: 30 of 60, rejected")
 	e.wantPublished(at)
 }
+
+// Who is held because she has lost all her groups isn't asked for in each pass, but when something has changed or is decided.
+func TestHeldAreNotAskedForAgain(t *testing.T) {
+	e := company(t, 60, "all")
+	e.team("all")
+	e.pass()
+	asked := e.groupsOf
+	e.wantHeld(e.pass(), "user membership: 60 of 60", "user membership gid-all: 60 of 60")
+	e.passWith(extractor.Options{Full: true})
+	if e.groupsOf != asked {
+		t.Errorf("asked %d times", e.groupsOf-asked)
+	}
+	e.set("u000", "sn", "x")
+	s := e.pass()
+	if e.groupsOf != asked+1 {
+		t.Errorf("asked %d times, wanted 1", e.groupsOf-asked)
+	}
+	e.approve(s.Held[0])
+	if e.groupsOf != asked+61 {
+		t.Errorf("asked %d times, wanted 61", e.groupsOf-asked)
+	}
+	e.wantHeld(e.pass())
+}

@@ -68,7 +68,7 @@ func (p *pass) weighChunk(ctx context.Context, chunk map[key]changedUser) error 
 // nothing is left of a change then, it isn't published, and the baseline stays.
 func (p *pass) weighUser(ctx context.Context, c changedUser, was *proto.User) error {
 	p.census.asWas(was)
-	if p.losesAll(c.user, was) {
+	if p.losesAll(c.user, was) && !p.waitsAsIs(c, was) {
 		if err := p.regroup(ctx, c.user, c.join); err != nil {
 			return err
 		}
@@ -113,6 +113,19 @@ func (p *pass) losesAll(u, former *proto.User) bool {
 	return p.cfg.Groups && len(u.GetGroupIds()) == 0 && slices.ContainsFunc(former.GetGroupIds(), func(id string) bool {
 		_, gone := p.goneGroups[id] // it names nobody any more
 		return !gone
+	})
+}
+
+// waitsAsIs tells whether this very change of a user is held already, and nobody decides now: then the directory isn't asked about her again in each pass.
+func (p *pass) waitsAsIs(c changedUser, was *proto.User) bool {
+	if len(p.verdicts) > 0 || len(p.state.held.now.holds) == 0 {
+		return false
+	}
+	u := proto.Clone(c.user)
+	p.keepHeld(u, was.GetGroupIds())
+	digest := proto.DigestUser(u)
+	return slices.ContainsFunc(p.state.held.now.holds, func(h *hold) bool {
+		return h.kind == proto.KindUser && h.shown(c.known.key, digest)
 	})
 }
 
