@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"ldapsync/applier"
+	"ldapsync/internal/django"
 	"ldapsync/proto"
 )
 
@@ -87,6 +89,10 @@ func (r *replayer) count(step *replayStep) {
 func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 	d := &describer{target: r.target, store: r.store, config: step.config, groups: map[string]string{}}
 	waiting := map[string]planned{} // parked and skipped, by kind and id: they may get their names in the end
+	known, err := r.known(ctx, step)
+	if err != nil {
+		return err
+	}
 	done, err := step.applier.PreviewReplay(ctx, step.point, func(kind proto.Kind, c applier.Change) {
 		key := string(kind) + c.ID
 		if before, ok := waiting[key]; ok {
@@ -94,6 +100,9 @@ func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 			r.plan.drop(before)
 		}
 		if c.Action == applier.Park || c.Action == applier.Skip {
+			if reason, is := known[key]; is && reason == c.Reason {
+				return
+			}
 			waiting[key] = planned{Action: string(c.Action), Kind: kind, ID: c.ID}
 		}
 		r.plan.Totals[string(c.Action)]++
@@ -109,6 +118,27 @@ func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 		r.plan.Held = append(r.plan.Held, newRowView(r.target.Name, *done.Held))
 	}
 	return nil
+}
+
+// known returns, by kind and id, why entries couldn't be applied by a replay to this very snapshot that was done before: to say so again is nothing to do.
+func (r *replayer) known(ctx context.Context, step *replayStep) (map[string]string, error) {
+	ready, err := r.store.Migrated(ctx)
+	if err != nil || !ready {
+		return nil, err
+	}
+	cp, err := r.store.Checkpoint(ctx, step.source.Name)
+	if err != nil {
+		return nil, err
+	}
+	if number, pinned := cp.Pinned(); !pinned || number != strconv.FormatUint(step.point.Number, 10) || cp.StreamID != step.log.StreamID() {
+		return nil, nil
+	}
+	letters, err := r.store.Letters(ctx, django.LetterFilter{Source: step.source.Name, Stage: django.StageApply}, 0)
+	known := make(map[string]string, len(letters))
+	for _, l := range letters {
+		known[string(l.Kind)+l.ID] = l.Reason
+	}
+	return known, err
 }
 
 // drop takes back a change that a later one supersedes.
