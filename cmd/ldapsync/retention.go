@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
+	"ldapsync/proto"
 )
 
 // retain cuts off what the source's history need not keep. A failure costs room on the disk, nothing else: it is logged.
@@ -19,11 +21,19 @@ func retain(ctx context.Context, s *config.Source, log *bus.Log, logger *slog.Lo
 		logger.Warn("the history wasn't cut", "source", s.Name, "error", oneLine(err.Error()))
 	case r.HeldBack != "":
 		logger.Warn("a consumer holds the history back", "source", s.Name, "consumer", r.HeldBack, "at", r.HeldAt,
-			"hint", "if it won't come back: ldapsync consumers drop")
+			"hint", "if it won't come back: "+dropCommand(s.Name, r.HeldBack))
 	}
 	if r.Snapshots > 0 {
 		logger.Info("history cut", "source", s.Name, "begins", r.Begins, "snapshots", r.Snapshots)
 	}
+}
+
+// dropCommand drops a consumer, as a position names it: a target, or another program's durable.
+func dropCommand(source, consumer string) string {
+	if target, is := strings.CutPrefix(consumer, "target "); is {
+		return "ldapsync consumers drop " + source + " " + target
+	}
+	return "nats consumer rm " + proto.StreamName(source) + " " + strings.TrimPrefix(consumer, "consumer ")
 }
 
 // kept is how much of a source's history stays: what is to be kept, but never less than the limits look back at. 0 is all of it.
