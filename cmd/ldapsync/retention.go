@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -47,8 +48,11 @@ func kept(s *config.Source) time.Duration {
 // mirrorEvery is how often a service notes on the bus how far its targets are.
 const mirrorEvery = 15 * time.Second
 
+// unmirrored is where a target was last that nothing was noted of.
+const unmirrored = math.MaxUint64
+
 // mirror notes on the bus how far a target has applied a source, for retention and lag, unless that is where it was last. It asks the
-// database, which alone knows.
+// database, which alone knows. One that catches up with a new stream is at 0 there: what it reads mustn't be cut.
 func mirror(ctx context.Context, b *bus.Bus, st store, target, source string, last uint64) (sequence uint64, err error) {
 	cp, err := st.Checkpoint(ctx, source)
 	if err != nil || cp == nil || cp.Sequence == last {
@@ -62,7 +66,7 @@ func mirror(ctx context.Context, b *bus.Bus, st store, target, source string, la
 
 // mirror notes where a run has left a target.
 func (r *runner) mirror(ctx context.Context, target, source string) {
-	if _, err := mirror(ctx, r.bus, r.stores[target], target, source, 0); err != nil && ctx.Err() == nil {
+	if _, err := mirror(ctx, r.bus, r.stores[target], target, source, unmirrored); err != nil && ctx.Err() == nil {
 		r.logger.Warn("the position isn't noted on the bus: the history may be cut too early for this target, or too late", "target", target, "source", source,
 			"error", oneLine(err.Error()))
 	}
@@ -72,7 +76,7 @@ func (r *runner) mirror(ctx context.Context, target, source string) {
 func mirroring(ctx context.Context, b *bus.Bus, st store, target, source string, logger *slog.Logger) error {
 	tick := time.NewTicker(mirrorEvery)
 	defer tick.Stop()
-	var last uint64
+	last := uint64(unmirrored)
 	for {
 		var err error
 		if last, err = mirror(ctx, b, st, target, source, last); err != nil && ctx.Err() == nil {
