@@ -214,7 +214,7 @@ type User struct {
 	Active    *bool `protobuf:"varint,5,opt,name=active,proto3,oneof" json:"active,omitempty"`
 	Staff     *bool `protobuf:"varint,6,opt,name=staff,proto3,oneof" json:"staff,omitempty"`
 	Superuser *bool `protobuf:"varint,7,opt,name=superuser,proto3,oneof" json:"superuser,omitempty"`
-	// The source doesn't read groups: group_ids says nothing, and memberships stay as they are.
+	// The source doesn't read groups: group_ids are those she was last known in, and memberships stay as they are.
 	GroupsUnknown bool `protobuf:"varint,8,opt,name=groups_unknown,json=groupsUnknown,proto3" json:"groups_unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
