@@ -56,13 +56,34 @@ func (t *tx) join(ctx context.Context, _ *table, changes []*applier.Change) erro
 	return t.makeMembers(ctx, &m)
 }
 
-// addMembers inserts memberships of users whose rows this transaction has made: none of them can be there.
+// addMembers inserts memberships of users whose rows this transaction has made. None of them is there, unless a trigger gives new users a group.
 func (t *tx) addMembers(ctx context.Context, m *members) error {
 	j := t.store.model.Membership
 	if j == nil || len(m.user) == 0 {
 		return nil
 	}
-	n := newJoinSQL(j)
+	outer := t.tx
+	inner, err := outer.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	t.use(inner)
+	err = t.copyMembers(ctx, newJoinSQL(j), m)
+	t.use(outer)
+	if err == nil {
+		return inner.Commit(ctx)
+	}
+	if code(err) != "23505" {
+		return err
+	}
+	if err := inner.Rollback(ctx); err != nil {
+		return err
+	}
+	return t.makeMembers(ctx, m)
+}
+
+// copyMembers inserts memberships none of which is there.
+func (t *tx) copyMembers(ctx context.Context, n joinSQL, m *members) error {
 	if err := t.copyIn(ctx, n.table, []string{n.user, n.group}, len(m.user), func(l *line, i int) error {
 		l.text(m.user[i])
 		l.text(m.group[i])

@@ -347,3 +347,21 @@ func TestOfTwoAppliersOneMoves(t *testing.T) {
 		t.Errorf("position %d, %v", n, err)
 	}
 }
+
+// Projects do so for a group of everybody.
+func TestATriggerMayGiveNewUsersAGroup(t *testing.T) {
+	e := site(t)
+	e.write(proto.KindGroup, first(newGroup("staff")))
+	e.db.Exec(`CREATE FUNCTION everybody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO auth_user_groups (user_id, group_id) SELECT NEW.id, id FROM auth_group WHERE name = 'staff'; RETURN NEW; END $$`)
+	e.db.Exec(`CREATE TRIGGER everybody AFTER INSERT ON auth_user FOR EACH ROW EXECUTE FUNCTION everybody()`)
+	c := first(newUser("ada"))
+	pk := e.db.Text("SELECT id FROM auth_group WHERE name = 'staff'")
+	c.Join = []string{strings.TrimSpace(pk)}
+	err := e.store.Update(t.Context(), func(tx applier.Tx) error { return tx.Write(t.Context(), proto.KindUser, []applier.Change{c}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.wantText("1", "SELECT count(*) FROM auth_user_groups")
+	e.wantText("0", "SELECT count(*) FROM ldapsync.membership") // sync didn't make it, and won't take it
+}
