@@ -14,6 +14,7 @@ type item struct {
 	seq     uint64
 	removed bool
 	missing bool // it isn't in the directory, and its grace isn't over
+	old     bool // as last known, in a full snapshot: what it lacks may not have been asked for
 	state   bool // it is told by a state, not by an event: who is missing may have returned and gone missing unseen
 	kept    bool // as last known: it is missing, and a full snapshot carries it for those who don't know it
 	reason  string
@@ -91,8 +92,8 @@ func (b *batches) event(e proto.Event) error {
 			if err != nil {
 				return err
 			}
-			kept := i < len(m.GetRetained()) && m.GetRetained()[i] == proto.Retained_RETAINED_MISSING
-			b.add(proto.KindUser, item{id: u.GetId(), entry: u, digest: d, seq: e.Sequence, kept: kept})
+			r := retained(m.GetRetained(), i)
+			b.add(proto.KindUser, item{id: u.GetId(), entry: u, digest: d, seq: e.Sequence, old: r != 0, kept: r == proto.Retained_RETAINED_MISSING})
 		}
 	case proto.TypeGroupUpserted:
 		var m proto.GroupUpserted
@@ -104,7 +105,7 @@ func (b *batches) event(e proto.Event) error {
 			if err != nil {
 				return err
 			}
-			b.add(proto.KindGroup, item{id: g.GetId(), entry: g, digest: d, seq: e.Sequence})
+			b.add(proto.KindGroup, item{id: g.GetId(), entry: g, digest: d, seq: e.Sequence, old: retained(m.GetRetained(), i) != 0})
 		}
 	case proto.TypeUserMissing:
 		var m proto.UserMissing
@@ -126,6 +127,14 @@ func (b *batches) event(e proto.Event) error {
 		b.add(proto.KindGroup, item{id: m.GetGroup().GetId(), entry: m.GetGroup(), seq: e.Sequence, removed: true, reason: m.GetReason()})
 	}
 	return nil
+}
+
+// retained is element i, if there are any.
+func retained(all []proto.Retained, i int) proto.Retained {
+	if i < len(all) {
+		return all[i]
+	}
+	return 0
 }
 
 func digest(e proto.Event, packed []byte, i int) (proto.Digest, error) {

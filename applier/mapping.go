@@ -173,6 +173,13 @@ func (f *Field) value(e entry) (any, error) {
 	return s, nil
 }
 
+// has tells whether an entry has one of the attributes.
+func (f *Field) has(e entry) bool {
+	return slices.ContainsFunc(e.GetAttributes(), func(a *proto.Attribute) bool {
+		return slices.ContainsFunc(f.From, func(name string) bool { return strings.EqualFold(a.GetName(), name) })
+	})
+}
+
 // text returns the first value that isn't empty once it is trimmed, if that is asked for.
 func (f *Field) text(e entry) (string, error) {
 	for _, name := range f.From {

@@ -188,11 +188,13 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	if how, ok := hows[st.action]; ok {
 		l.How = how
 	}
+	partial := false
 	if st.action == Create {
 		l.ActiveWritten = p.setActive(&c, begin(u))
 	} else {
 		before := p.rows[st.pk]
 		c.Before = before.Values
+		partial = it.old && c.keepUnread(p.mapping, it.entry)
 		l.ActiveWritten = p.setActive(&c, decide(u, l, p.isActive(before)))
 		c.compare(before, p.mapping.active)
 	}
@@ -202,6 +204,9 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	l.State, l.GoneSequence, l.GoneReason, l.DeactivatedBy = Present, 0, "", ""
 	l.DeactivatedAt = Link{}.DeactivatedAt
 	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
+	if partial {
+		l.Digest = proto.Digest{} // the next time that she is published it may be different
+	}
 	c.Link, c.NewLink = &l, !linked
 	if c.Action == Update && !returning {
 		p.was[c.ID] = was
@@ -241,6 +246,19 @@ func (p planner) isActive(row Row) bool {
 	}
 	active, _ := row.Values[p.mapping.active].(bool)
 	return active
+}
+
+// keepUnread keeps the columns for which an entry, as last known, has none of the attributes: it may have been read before they were mapped. It tells
+// whether it has kept what would have been written.
+func (c *Change) keepUnread(m *Mapping, e entry) (kept bool) {
+	for i, f := range m.fields {
+		if i == 0 || f == nil || f.Flag != "" || c.Values[i] == (Keep{}) || f.has(e) {
+			continue
+		}
+		kept = kept || !equal(c.Values[i], c.Before[i])
+		c.Values[i] = Keep{}
+	}
+	return kept
 }
 
 // compare finds the columns that differ.

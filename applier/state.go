@@ -38,7 +38,7 @@ func stateAt(ctx context.Context, stream Stream, from, to uint64, size int) iter
 
 // stated makes an item of an entry of a state.
 func stated(e proto.StateEntry) item {
-	it := item{id: e.ID(), entry: e.User, digest: e.Digest, seq: e.Sequence, kept: e.Missing}
+	it := item{id: e.ID(), entry: e.User, digest: e.Digest, seq: e.Sequence, old: e.Retained != 0, kept: e.Missing}
 	if e.Kind == proto.KindGroup {
 		it.entry = e.Group
 	}
