@@ -2,6 +2,7 @@ package extractor
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"ldapsync/proto"
@@ -127,10 +128,10 @@ func (p *pass) carryOver(before *holding) {
 		if h.kind != proto.KindUser || h.change == proto.ChangeRemoved {
 			continue
 		}
-		held := p.holdsNow(h)
+		held, openly := p.holdsNow(h)
 		for n := range h.len() {
 			k := p.state.kinds[proto.KindUser].find(key(h.entries[16*n:]))
-			if k == nil || k.is(flagRemoved) || leaving[k] || held[k.key] || !p.unseen(h, k, h.digest(n)) {
+			if k == nil || k.is(flagRemoved) || leaving[k] || held[k.key] || !openly[k.key] && !p.unseen(h, k, h.digest(n)) {
 				continue
 			}
 			p.hold(h.respect, h.rejected || p.reject(h.respect, k.key, h.digest(n)), k, h.digest(n))
@@ -152,19 +153,22 @@ func (p *pass) leaving() map[*known]bool {
 	return leaving
 }
 
-// holdsNow are those whom this pass holds so far in the respect of a hold. The rejection of a change outlives that its user is gone, which waits openly: she may be
-// back as she was.
-func (p *pass) holdsNow(h *hold) map[key]bool {
-	held := map[key]bool{}
-	for _, e := range p.making[making{h.respect, true}] {
-		held[e.key] = true
-	}
-	if !h.rejected {
-		for _, e := range p.making[making{h.respect, false}] {
-			held[e.key] = true
+// holdsNow are those whom this pass holds so far in the respect of a hold, so that this one needn't. A rejection outlives that its entry is held openly for another
+// change, or because it is gone: it may be back as it was, and no approval in another respect releases it.
+func (p *pass) holdsNow(h *hold) (held, openly map[key]bool) {
+	keys := func(rejected bool) map[key]bool {
+		all := map[key]bool{}
+		for _, e := range p.making[making{h.respect, rejected}] {
+			all[e.key] = true
 		}
+		return all
 	}
-	return held
+	held, openly = keys(true), keys(false)
+	if h.rejected {
+		return held, openly
+	}
+	maps.Copy(held, openly)
+	return held, nil
 }
 
 // unseen tells whether this pass can't tell what has become of a change that was held, and that would have this digest: the listing lacked her and she stays

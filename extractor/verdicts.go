@@ -86,12 +86,13 @@ func (p *pass) release(kind proto.Kind, k key, digest proto.Digest, lost []respe
 	return released
 }
 
-// refused tells whether a person rejected what an entry loses in one of these respects, and nobody approves exactly that hold now.
+// refused tells whether a person rejected what an entry loses in one of these respects, or what it was to lose before it changed once more, and nobody approves a
+// hold of that respect now.
 func (p *pass) refused(k key, digest proto.Digest, lost []respect) bool {
 	for _, r := range lost {
 		_, rejected := p.state.held.now.in(r)
-		if rejected.shown(k, digest) && !slices.ContainsFunc(p.rulings, func(r *ruling) bool {
-			return r.hold == rejected && r.decides(proto.Decision_DECISION_APPROVE)
+		if rejected.has(k) && !slices.ContainsFunc(p.rulings, func(ruling *ruling) bool {
+			return ruling.hold != nil && ruling.hold.respect == r && ruling.carries(proto.Decision_DECISION_APPROVE, r.kind, k, digest)
 		}) {
 			return true
 		}

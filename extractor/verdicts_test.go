@@ -259,3 +259,20 @@ func TestRejectionIsOfOneRespect(t *testing.T) {
 		t.Errorf("%d entries rejected", n)
 	}
 }
+
+// Nor if she has lost something more since: that waits openly, and is approved in the respect in which it was rejected.
+func TestRejectionOutlivesAnotherChange(t *testing.T) {
+	e := company(t, 60)
+	e.cfg.Flags = flags()
+	e.setAll("role", "super", uids(0, 60))
+	e.pass()
+	e.setAll("role", "staff", uids(0, 10))
+	e.reject(e.pass().Held[0])
+	e.lose("mail", uids(5, 25)...)
+	s := e.pass()
+	e.wantHeld(s, "user attribute mail: 20 of 60", "user superuser: 5 of 60", "user superuser: 10 of 60, rejected")
+	n := e.approve(s.Held[0])
+	e.wantHeld(n, "user attribute mail: 5 of 60", "user superuser: 5 of 60", "user superuser: 10 of 60, rejected")
+	n = e.approve(n.Held[1])
+	e.wantHeld(n, "user superuser: 5 of 60, rejected")
+}
