@@ -1,7 +1,9 @@
 package applier
 
 import (
+	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,20 @@ import (
 	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
+
+// interrupted is a stream at the call of whose Read with a number something else happens first. Nobody else looks at the stream then.
+type interrupted struct {
+	*stream
+	call  int
+	first func()
+}
+
+func (s *interrupted) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
+	if s.call--; s.call == 0 {
+		s.first()
+	}
+	return s.stream.Read(ctx, from, to)
+}
 
 func (e *env) letter(id string) *Letter { return e.over.letters[proto.KindUser][id] }
 
@@ -90,28 +106,27 @@ func TestTwoWhoCatchUpDoNotSweepEachOthersUsers(t *testing.T) {
 			removed = append(removed, c.Name)
 		}
 	}
-	once := false
-	cfg.OnProgress = func(n uint64) {
-		if once || n == 0 {
-			return
-		}
-		once = true
-		// The service has seen that the target isn't pinned any more, and a pass has published zoe.
+	// The entries are read after the state. The service has seen that the target isn't pinned any more, and a pass has published zoe.
+	stream := &interrupted{stream: e.stream, call: 2, first: func() {
 		e.upsert("zoe")
 		e.full(1) // the whole history tells the state
-		commits := 0
+		there := false
 		e.fail = func() error {
-			if commits++; commits == 5 {
+			if there {
 				return errors.New("slow: still at work")
 			}
+			there = e.link("id-zoe").State == Present
 			return nil
 		}
 		if err := e.apply(); err == nil {
 			t.Error("the service has ended")
 		}
 		e.fail = nil
-	}
-	if _, err := New(cfg, e.memory, e.stream).Release(t.Context()); err != nil {
+		if e.link("id-zoe").State != Present {
+			t.Errorf("zoe isn't there yet: %+v", e.link("id-zoe"))
+		}
+	}}
+	if _, err := New(cfg, e.memory, stream).Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if len(removed) > 0 {
@@ -177,19 +192,15 @@ func TestACutWhileCatchingUpStartsOver(t *testing.T) {
 	e.group("dev")
 	e.upsert("ada", "bob")
 	e.full(1)
-	cfg, once := e.cfg, false
-	cfg.OnProgress = func(n uint64) {
-		if once || n == 0 {
-			return
-		}
-		once = true
+	// The users are read after the state and the groups.
+	stream := &interrupted{stream: e.stream, call: 3, first: func() {
 		from := uint64(len(e.events) + 1)
 		e.group("dev")
 		e.upsert("ada", "bob")
 		e.full(from)
 		e.stream.cut = from
-	}
-	if err := New(cfg, e.memory, e.stream).Run(t.Context()); !errors.Is(err, errEnd) {
+	}}
+	if err := New(e.cfg, e.memory, stream).Run(t.Context()); !errors.Is(err, errEnd) {
 		t.Error(err)
 	}
 	e.wantPresent("id-ada", "id-bob")
