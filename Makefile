@@ -45,7 +45,9 @@ proto-check: ## Check the contract: its style, that it breaks no consumer, that 
 	cd proto && $(BUF) breaking --against testdata/v1.binpb
 	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && mkdir "$$new/proto" && \
 		(cd proto && $(BUF) generate -o "$$new/proto") && \
-		diff -u proto/events.pb.go "$$new/proto/events.pb.go" || { echo "proto/events.pb.go is not what the schema generates: make generate"; exit 1; }
+		for code in events outcomes; do \
+			diff -u proto/$$code.pb.go "$$new/proto/$$code.pb.go" || { echo "proto/$$code.pb.go is not what the schema generates: make generate"; exit 1; }; \
+		done
 
 generate: ## Generate the Go code of proto/
 	cd proto && $(BUF) generate

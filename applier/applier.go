@@ -169,8 +169,10 @@ func (a *Applier) commit(ctx context.Context, prev *Checkpoint, next Checkpoint,
 					return err
 				}
 			}
-			d, err = a.write(ctx, tx, runs, atEnd)
-			return err
+			if d, err = a.write(ctx, tx, runs, atEnd); err != nil {
+				return err
+			}
+			return a.putOutcomes(ctx, tx, next, d)
 		})
 		if err == nil {
 			a.count(d)

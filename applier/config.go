@@ -40,6 +40,9 @@ type Config struct {
 	BatchEntries int
 	// RetryFor is how long a database that fails is tried again before Run gives up. Default: 0, for ever.
 	RetryFor time.Duration
+	// Outcomes is what is said to have done it in the outcomes that each transaction writes into the target's outbox, such as "apply".
+	// Default: "", no outcomes are written.
+	Outcomes string
 	// OnProgress, if set, is called after each transaction with the number of entries applied since the start.
 	OnProgress func(entries uint64)
 	// OnChange, if set, is called after each transaction for every change in it but Unchanged and Touch.

@@ -25,6 +25,11 @@ func (t memoryTx) Complete(context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(t.complete)), nil
 }
 
+func (t memoryTx) PutOutcomes(_ context.Context, messages []*proto.Outcomes) error {
+	t.memory.outcomes = append(t.memory.outcomes, messages...)
+	return nil
+}
+
 func (t memoryTx) PutHeld(ctx context.Context, h Held) error {
 	_ = t.DropHeld(ctx, h)
 	t.memory.held = append(t.memory.held, h)

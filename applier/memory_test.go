@@ -24,6 +24,7 @@ type memory struct {
 	fail       func() error // called before each commit
 	held       []Held
 	complete   map[string]bool
+	outcomes   []*proto.Outcomes // the outbox
 }
 
 type nothing struct{}
@@ -54,13 +55,13 @@ func (m *memory) View(_ context.Context, fn func(Reader) error) error {
 }
 
 func (m *memory) Update(_ context.Context, fn func(Tx) error) error {
-	before, cp, held := m.over.clone(), m.checkpoint, m.held
+	before, cp, held, outcomes := m.over.clone(), m.checkpoint, m.held, m.outcomes
 	err := fn(memoryTx{m, m.over})
 	if err == nil && m.fail != nil {
 		err = m.fail()
 	}
 	if err != nil {
-		m.over, m.checkpoint, m.held = before, cp, held
+		m.over, m.checkpoint, m.held, m.outcomes = before, cp, held, outcomes
 		return err
 	}
 	m.updates++

@@ -88,6 +88,8 @@ type Tx interface {
 	PutHeld(ctx context.Context, h Held) error
 	// DropHeld deletes what has its source, change and hash.
 	DropHeld(ctx context.Context, h Held) error
+	// PutOutcomes writes messages into the outbox, in their order, each a row: they are published once this is committed.
+	PutOutcomes(ctx context.Context, messages []*proto.Outcomes) error
 	// SetComplete notes at the source's checkpoint that a committed snapshot was applied as a whole.
 	SetComplete(ctx context.Context, source string) error
 }

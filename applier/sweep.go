@@ -144,7 +144,10 @@ func (f *follower) commitSweep(ctx context.Context, sequence uint64) (more bool,
 				v.drop = append(v.drop, v.settled...)
 			}
 			changes, waiting = f.cfg.swept(v.release, sequence), v.waiting
-			return v.write(ctx, tx, changes)
+			if err := v.write(ctx, tx, changes); err != nil {
+				return err
+			}
+			return f.putOutcomes(ctx, tx, *f.checkpoint, done{{proto.KindUser, changes}})
 		})
 	})
 	if err != nil {

@@ -60,7 +60,7 @@ func TestAsyncAPIDescribesEverySubject(t *testing.T) {
 	for name, channel := range channels {
 		byAddress[fmt.Sprint(at(channel, "address"))] = name
 	}
-	kinds := append(proto.EventTypes(), request)
+	kinds := append(proto.EventTypes(), request, outcomes)
 	if len(channels) != len(kinds) || len(byAddress) != len(kinds) || len(doc["operations"].(node)) != len(kinds) {
 		t.Errorf("%d channels, %d addresses, %d operations, want %d of each", len(channels), len(byAddress), len(doc["operations"].(node)), len(kinds))
 	}
@@ -68,6 +68,8 @@ func TestAsyncAPIDescribesEverySubject(t *testing.T) {
 		subject, stream, name, action := proto.Subject("{source}", kind), proto.StreamName("{source}"), proto.CEType(kind), "send"
 		if kind == request {
 			subject, stream, name, action = proto.RunsSubject("{source}"), proto.RunsStream, "ldapsync.runs", "receive"
+		} else if kind == outcomes {
+			subject, stream, name = proto.OutcomeSubject("{target}", "{type}"), proto.OutcomesStream("{target}"), "ldapsync.outcomes"
 		}
 		message := string(descriptor(kind).Name())
 		channel := byAddress[subject]
@@ -98,7 +100,16 @@ func checkMessage(t *testing.T, doc node, kind proto.Type, message, name string)
 		return
 	}
 	checkEqual(t, message+": headers", ref(all[0]), "Headers")
-	checkEqual(t, message+": ce-type", at(all[1], "properties", proto.HeaderType, "const"), proto.CEType(kind))
+	if kind != outcomes {
+		checkEqual(t, message+": ce-type", at(all[1], "properties", proto.HeaderType, "const"), proto.CEType(kind))
+		return
+	}
+	var types, ceTypes []string
+	for _, o := range proto.OutcomeTypes() {
+		types, ceTypes = append(types, string(o)), append(ceTypes, proto.OutcomeCEType(o))
+	}
+	checkEqual(t, message+": types", fmt.Sprint(at(doc, "components", "parameters", "type", "enum")), fmt.Sprint(types))
+	checkEqual(t, message+": ce-type", fmt.Sprint(at(all[1], "properties", proto.HeaderType, "enum")), fmt.Sprint(ceTypes))
 }
 
 func checkOperation(t *testing.T, doc node, channel, action string) {
@@ -144,8 +155,7 @@ func TestAsyncAPISchemasAreTheProtobufOnes(t *testing.T) {
 	schemas := at(asyncAPI(t), "components", "schemas").(node)
 	file := (&proto.User{}).ProtoReflect().Descriptor().ParentFile()
 	known := map[string]bool{"Headers": true}
-	for i := range file.Messages().Len() {
-		m := file.Messages().Get(i)
+	for _, m := range allMessages() {
 		name := string(m.Name())
 		known[name] = true
 		properties, _ := at(schemas[name], "properties").(node)

@@ -21,6 +21,7 @@ func samples() map[proto.Type][]proto.Message {
 	for kind, m := range forgetSamples() {
 		all[kind] = append(all[kind], m)
 	}
+	all[outcomes] = append(all[outcomes], outcomesSample())
 	return all
 }
 

@@ -22,6 +22,21 @@ var freeze = flag.Bool("freeze", false, "write the wire samples that aren't ther
 // request stands beside the types of events for what is sent on ldapsync.runs.
 const request proto.Type = "run.request"
 
+// outcomes stands beside them for what is sent on ldapsync.outcomes.
+const outcomes proto.Type = "outcomes"
+
+// allMessages are those of the whole contract.
+func allMessages() []protoreflect.MessageDescriptor {
+	var all []protoreflect.MessageDescriptor
+	for _, m := range []proto.Message{&proto.User{}, &proto.Outcomes{}} {
+		list := m.ProtoReflect().Descriptor().ParentFile().Messages()
+		for i := range list.Len() {
+			all = append(all, list.Get(i))
+		}
+	}
+	return all
+}
+
 // messages has an empty message for each type of event.
 func messages() map[proto.Type]proto.Message {
 	return map[proto.Type]proto.Message{
@@ -32,6 +47,7 @@ func messages() map[proto.Type]proto.Message {
 		proto.TypeUserReplaced: &proto.UserReplaced{}, proto.TypeSnapshotForgot: &proto.SnapshotForgot{},
 		proto.TypeSnapshotAborted: &proto.SnapshotAborted{},
 		request:                   &proto.RunRequest{},
+		outcomes:                  &proto.Outcomes{},
 	}
 }
 
@@ -51,7 +67,7 @@ func TestFrozenSamplesDecodeAndEncodeToThemselves(t *testing.T) {
 		freezeSamples(t)
 	}
 	tested := 0
-	for _, kind := range append(proto.EventTypes(), request) {
+	for _, kind := range append(proto.EventTypes(), request, outcomes) {
 		if len(samples()[kind]) == 0 {
 			t.Errorf("%s: a new type of event gets a frozen sample: go test ./proto -freeze", kind)
 		}
@@ -116,15 +132,14 @@ func TestSamplesUseEveryField(t *testing.T) {
 			return true
 		})
 	}
-	for _, kind := range append(proto.EventTypes(), request) {
+	for _, kind := range append(proto.EventTypes(), request, outcomes) {
 		for n := range samples()[kind] {
 			walk(thaw(t, kind, n, proto.ContentTypeProtobuf).ProtoReflect())
 		}
 	}
-	all := (&proto.User{}).ProtoReflect().Descriptor().ParentFile().Messages()
-	for i := range all.Len() {
-		for j := range all.Get(i).Fields().Len() {
-			if name := all.Get(i).Fields().Get(j).FullName(); !used[name] {
+	for _, m := range allMessages() {
+		for j := range m.Fields().Len() {
+			if name := m.Fields().Get(j).FullName(); !used[name] {
 				t.Errorf("%s: no frozen sample uses it", name)
 			}
 		}

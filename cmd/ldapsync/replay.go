@@ -182,7 +182,7 @@ func (o *replayOptions) target(cfg *config.Config) (*config.Target, error) {
 		return nil, usage("one of "+names(len(list), func(i int) string { return list[i].Name }), "--as is missing: whose mapping is to be taken?")
 	}
 	t := *list[0]
-	t.Name, t.Database = database.Shown, config.NewSecret(o.to)
+	t.Name, t.Database, t.Outcomes = database.Shown, config.NewSecret(o.to), false
 	return &t, nil
 }
 
@@ -267,7 +267,7 @@ func (r *replayer) step(ctx context.Context, s *config.Source, log *bus.Log) (*r
 	if step.config, err = application(r.cfg, r.target, s, r.store, r.logger); err != nil {
 		return nil, err
 	}
-	step.config.RetryFor = s.Retry.For
+	step.config.RetryFor, step.config.Outcomes = s.Retry.For, doneBy(r.target, byReplay)
 	step.config.OnProgress = func(n uint64) { r.progress.applied(r.target.Name, n) }
 	step.applier = applier.New(step.config, r.store, log)
 	return step, nil
@@ -317,6 +317,7 @@ func (r *replayer) carryOut(ctx context.Context) error {
 		r.placed = append(r.placed, step.source.Name)
 	}
 	failed := r.callbacks(ctx)
+	r.outcomes(ctx)
 	r.progress.end()
 	if err := r.leftovers(ctx); err != nil {
 		failed = r.failed(failed, err)

@@ -76,6 +76,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err := r.callbacks(ctx); err != nil {
 		failed = r.failed(failed, err)
 	}
+	r.outcomes(ctx)
 	r.progress.end()
 	if err := r.leftovers(ctx); err != nil {
 		failed = r.failed(failed, err)

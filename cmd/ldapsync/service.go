@@ -165,8 +165,9 @@ func (s *service) applySource(ctx context.Context, t *config.Target, src *config
 		return err
 	}
 	c.AcceptStream = s.options.acceptStream
-	waker := s.targets[t.Name].waker
+	waker, did := s.targets[t.Name].waker, s.targets[t.Name].did
 	c.OnChange = func(kind proto.Kind, change applier.Change) {
+		did()
 		if change.Action == applier.Remove || change.Action == applier.Miss {
 			waker.Wake() // no event tells of an account that no entry stands behind
 		}
@@ -216,6 +217,7 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		c.Ready = func(ctx context.Context) error {
 			return upToDate{bus: s.bus, target: t, store: st}.await(ctx, s.logger)
 		}
+		c.OnResult = func(callbacks.Result) { s.targets[t.Name].did() }
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()

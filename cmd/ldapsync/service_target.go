@@ -18,12 +18,17 @@ type opened struct {
 	mu    sync.Mutex
 	store store // nil until a stage needs it
 	waker *callbacks.Waker
+	done  chan struct{} // holds a token when something was done that isn't told yet
 }
 
 // expect prepares for a stage that needs a target's database.
 func (s *service) expect(t *config.Target) {
-	if s.targets[t.Name] == nil {
-		s.targets[t.Name] = &opened{waker: callbacks.NewWaker(s.logger)}
+	if s.targets[t.Name] != nil {
+		return
+	}
+	s.targets[t.Name] = &opened{waker: callbacks.NewWaker(s.logger), done: make(chan struct{}, 1)}
+	if t.Outcomes {
+		s.stages = append(s.stages, func(ctx context.Context) error { return s.telling(ctx, t) })
 	}
 }
 

@@ -150,6 +150,9 @@ func (a *app) verifyTarget(ctx context.Context, cfg *config.Config, t *config.Ta
 		if err != nil {
 			return nil, err
 		}
+		if o.repair {
+			tellOutcomes(ctx, b, t, st, logger)
+		}
 		list = append(list, found)
 		if o.asJSON {
 			continue
@@ -203,7 +206,7 @@ func (v *verifying) run(ctx context.Context, o verifyOptions) (*verified, error)
 	if err != nil {
 		return nil, err
 	}
-	c.RetryFor = v.source.Retry.For
+	c.RetryFor, c.Outcomes = v.source.Retry.For, doneBy(v.target, byVerify)
 	found := &verified{Target: v.target.Name, Source: v.source.Name, Changes: []planned{}, Held: holds{}, totals: map[string]int{}}
 	d := &describer{target: v.target, store: v.store, config: c, groups: map[string]string{}}
 	var changes []func() // described once no transaction is open any more

@@ -9,6 +9,7 @@ import (
 	"ldapsync/applier"
 	"ldapsync/callbacks"
 	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/internal/bus"
 	"ldapsync/internal/django"
 	"ldapsync/internal/django/postgres"
 	"ldapsync/internal/django/sqlite"
@@ -38,6 +39,7 @@ type store interface {
 	DropLetters(ctx context.Context, f django.LetterFilter) (int, error)
 	RetryLetters(ctx context.Context, f django.LetterFilter) (int, error)
 	Stats(ctx context.Context) ([]django.Stats, error)
+	bus.Outbox
 	Close() error
 }
 
@@ -108,6 +110,7 @@ func djangoSettings(cfg *config.Config, t *config.Target) django.Settings {
 		},
 		Groups:     django.Groups{Membership: t.Groups.Membership, Delete: t.Groups.OnRemoved == "delete", Skip: !r.groups},
 		References: t.Removal.Delete.References,
+		Outcomes:   t.Outcomes,
 	}
 	for _, a := range t.Users.Attributes {
 		if a.Column != t.Users.UsernameField {
@@ -141,7 +144,8 @@ func application(cfg *config.Config, t *config.Target, s *config.Source, st stor
 		DeleteGroups: t.Groups.OnRemoved == "delete",
 		Adopt:        applier.Adoption{Existing: t.Adopt.Existing, Privileged: t.Adopt.Privileged},
 		Scope:        applier.Scope(t.Removal.Scope), Sources: t.Sources, Exclude: t.Removal.Exclude, Limit: limit.Limit(s.Limits.Users),
-		Logger: logger,
+		Outcomes: doneBy(t, byApply),
+		Logger:   logger,
 	}
 	if _, ok := st.(*postgres.Store); ok {
 		c.BatchEntries = 3000 // more take memory, and no less time

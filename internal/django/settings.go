@@ -7,6 +7,8 @@ type Settings struct {
 	// References says what becomes of rows that refer to a user who is deleted: "table.column" or "schema.table.column" → "cascade",
 	// "set_null" or "refuse". Rows of Django's own tables go with their user. Default: refuse, for each table.
 	References map[string]string
+	// Outcomes is true when what callbacks and people's commands do is written into the outbox.
+	Outcomes bool
 }
 
 // Users says where users go.

@@ -18,7 +18,10 @@ func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([
 			return err
 		}
 		results = w.results
-		return dataError(w.deactivate(ctx))
+		if err := dataError(w.deactivate(ctx)); err != nil {
+			return err
+		}
+		return t.told(ctx, callbacks.Deactivate, "", w.results)
 	})
 	if err != nil {
 		return nil, err

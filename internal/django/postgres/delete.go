@@ -19,7 +19,10 @@ func (s *Store) Delete(ctx context.Context, accounts []callbacks.Account, after 
 			return err
 		}
 		results = w.results
-		return dataError(w.delete(ctx, after))
+		if err := dataError(w.delete(ctx, after)); err != nil {
+			return err
+		}
+		return t.told(ctx, callbacks.Delete, "", w.results)
 	})
 	if err != nil {
 		return nil, err

@@ -61,7 +61,10 @@ func (s *Store) Restore(ctx context.Context, accounts []callbacks.Account, by st
 			return err
 		}
 		results = w.results
-		return dataError(w.restore(ctx, by))
+		if err := dataError(w.restore(ctx, by)); err != nil {
+			return err
+		}
+		return t.told(ctx, callbacks.Restoring, by, w.results)
 	})
 	if err != nil {
 		return nil, err

@@ -83,12 +83,17 @@ func (s *Store) NextDue(ctx context.Context, q callbacks.DueQuery) (time.Time, e
 // Fail counts the attempts at one removal; those at an earlier one are forgotten.
 func (s *Store) Fail(ctx context.Context, callback string, a callbacks.Account, reason string, next time.Time) error {
 	return s.updateOwn(ctx, func(c *conn) error {
-		return c.exec(ctx, `INSERT INTO ldapsync_letter (source, kind, id, stage, dn, parked, name, reason, seq, since, attempts, next_at)
+		now := s.cfg.Now()
+		err := c.exec(ctx, `INSERT INTO ldapsync_letter (source, kind, id, stage, dn, parked, name, reason, seq, since, attempts, next_at)
 			VALUES (?, 'user', ?, ?, ?, 0, ?, ?, ?, ?, 1, ?) ON CONFLICT (source, kind, id, stage) DO UPDATE SET
 			dn = excluded.dn, name = excluded.name, reason = excluded.reason, next_at = excluded.next_at,
 			attempts = CASE WHEN seq = excluded.seq THEN attempts + 1 ELSE 1 END,
 			since = CASE WHEN seq = excluded.seq THEN since ELSE excluded.since END, seq = excluded.seq`,
-			a.Source, a.ID, callback, a.DN, applier.Fold(a.Username), reason, int64(a.GoneSequence), timeText(s.cfg.Now()), timeText(next))
+			a.Source, a.ID, callback, a.DN, applier.Fold(a.Username), reason, int64(a.GoneSequence), timeText(now), timeText(next))
+		if err != nil || !s.cfg.Settings.Outcomes {
+			return err
+		}
+		return c.putOutbox(ctx, callbacks.Refusal(callback, a, reason, now), now)
 	})
 }
 
@@ -164,7 +169,7 @@ func (s *Store) act(ctx context.Context, accounts []callbacks.Account, a *acting
 			}
 			results = append(results, r)
 		}
-		return nil
+		return a.told(ctx, results)
 	})
 	if err != nil {
 		return nil, err

@@ -143,6 +143,10 @@ type Target struct {
 	Removal  Removal      `yaml:"removal"`
 	// Verify is how often the service compares the database with the stream, row by row, and warns of what differs. 0: never. Default: 24h.
 	Verify time.Duration `yaml:"verify"`
+	// Outcomes tells to publish what is done to the database, on ldapsync.outcomes.<target>. Default: false.
+	Outcomes bool `yaml:"outcomes,omitempty"`
+	// Encoding of the outcomes: protobuf or json. Default: protobuf.
+	Encoding string `yaml:"encoding,omitempty"`
 }
 
 // TargetUsers maps users onto the users' table.

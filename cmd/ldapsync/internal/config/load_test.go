@@ -83,6 +83,8 @@ targets:
     removal: {scope: all, exclude: [svc-*], grace: 7d, missing: deactivate, callbacks: [deactivate, delete],
       delete: {after: 30d, references: {shop_order.customer_id: set_null}}, delete_by_username: true}
     verify: 12h
+    outcomes: true
+    encoding: json
 `
 
 func TestFileGivesEverySetting(t *testing.T) {
@@ -128,7 +130,7 @@ func TestFileGivesEverySetting(t *testing.T) {
 			Scope: "all", Exclude: []string{"svc-*"}, Grace: 168 * time.Hour, Missing: "deactivate", Callbacks: []string{"deactivate", "delete"},
 			Delete: Deletion{After: 720 * time.Hour, References: map[string]string{"shop_order.customer_id": "set_null"}}, DeleteByUsername: true,
 		},
-		Verify: 12 * time.Hour,
+		Verify: 12 * time.Hour, Outcomes: true, Encoding: "json",
 	}
 	if got := *c.Target("default"); !reflect.DeepEqual(got, target) {
 		t.Errorf("target:\n got %+v\nwant %+v", got, target)

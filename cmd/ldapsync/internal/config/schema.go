@@ -168,5 +168,8 @@ func (d *decoder) target(n *yaml.Node, path string, t *Target) error {
 		},
 		"removal": func(n *yaml.Node, path string) error { return d.removal(n, path, &t.Removal) },
 		"verify":  d.duration(&t.Verify),
+
+		"outcomes": d.flag(&t.Outcomes),
+		"encoding": d.choice(&t.Encoding, "protobuf", "json"),
 	})
 }

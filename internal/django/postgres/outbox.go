@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"ldapsync/callbacks"
+	"ldapsync/proto"
+)
+
+// PutOutcomes writes messages into the outbox.
+func (t *tx) PutOutcomes(ctx context.Context, messages []*proto.Outcomes) error {
+	sources, bodies := make([]string, len(messages)), make([][]byte, len(messages))
+	for i, m := range messages {
+		var err error
+		if bodies[i], err = proto.Marshal(proto.ContentTypeProtobuf, m); err != nil {
+			return err
+		}
+		sources[i] = m.GetSource()
+	}
+	const put = `INSERT INTO ldapsync.outbox (source, body) SELECT v.source, v.body
+FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS v(source, body, n) ORDER BY v.n`
+	_, err := t.tx.Exec(ctx, put, sources, bodies)
+	return err
+}
+
+// told writes into the outbox what was done to accounts, where that is wanted.
+func (t *tx) told(ctx context.Context, by, person string, results []callbacks.Result) error {
+	if !t.store.cfg.Settings.Outcomes {
+		return nil
+	}
+	messages := callbacks.Outcomes(by, person, results, t.store.cfg.Now())
+	if len(messages) == 0 {
+		return nil
+	}
+	return t.PutOutcomes(ctx, messages)
+}
+
+// Outbox returns the first messages of the outbox, in the order in which they are to be published.
+func (s *Store) Outbox(ctx context.Context, limit int) ([]proto.Unpublished, error) {
+	if there, err := s.Migrated(ctx); err != nil || !there {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, "SELECT seq, body FROM ldapsync.outbox ORDER BY seq LIMIT $1", limit)
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (proto.Unpublished, error) {
+		u := proto.Unpublished{Outcomes: new(proto.Outcomes)}
+		var body []byte
+		if err := row.Scan(&u.Row, &body); err != nil {
+			return u, err
+		}
+		return u, proto.Unmarshal(proto.Event{Type: "outbox", ContentType: proto.ContentTypeProtobuf, Data: body, Sequence: uint64(u.Row)}, u.Outcomes)
+	})
+	return found, s.fault(err)
+}
+
+// DropOutbox deletes a row of the outbox, which was published.
+func (s *Store) DropOutbox(ctx context.Context, row int64) error {
+	_, err := s.pool.Exec(ctx, "DELETE FROM ldapsync.outbox WHERE seq = $1", row)
+	return s.fault(err)
+}
