@@ -160,7 +160,7 @@ type Outcome struct {
 	Dn string `protobuf:"bytes,2,opt,name=dn,proto3" json:"dn,omitempty"`
 	// The primary key of Django's row, as text; absent where there is no row.
 	Pk string `protobuf:"bytes,3,opt,name=pk,proto3" json:"pk,omitempty"`
-	// The username, or the group's name, as it is now.
+	// The username, or the group's name, as it is now; absent where it was refused before it got one.
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	// The columns whose values changed; absent for a row that was created, or deleted.
 	Columns []string `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"`

@@ -36,6 +36,8 @@ type Store interface {
 	DropLetters(context.Context, django.LetterFilter) (int, error)
 	RetryLetters(context.Context, django.LetterFilter) (int, error)
 	Stats(context.Context) ([]django.Stats, error)
+	Outbox(ctx context.Context, limit int) ([]proto.Unpublished, error)
+	DropOutbox(ctx context.Context, row int64) error
 	Close() error
 }
 
@@ -69,6 +71,7 @@ func Run(t *testing.T, env func(*testing.T) Env) {
 	for _, group := range []map[string]func(*suite){
 		schemaCases, checkpointCases, linkCases, rowCases, renameCases, nameCases, memberCases, letterCases, refusalCases,
 		dueCases, deactivateCases, deleteCases, missingCases, restoreCases, laterCases, referenceCases, peopleCases, heldCases, forgetCases,
+		outcomeCases,
 	} {
 		for _, name := range slices.Sorted(maps.Keys(group)) {
 			try := group[name]
