@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +17,26 @@ import (
 // cmdStream reads all that is kept on the NATS server, as any other program could.
 func cmdStream(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, "stream FILE")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), readStreams(ts), 0o600))
+}
+
+// cmdTold asks again and again: outcomes are published behind the commit, and who did it isn't asked.
+func cmdTold(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, "told REGEXP")
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		all := readStreams(ts)
+		if pattern.Match(all) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("nothing on the server matches %s:\n%s", args[0], all)
+		}
+	}
+}
+
+func readStreams(ts *testscript.TestScript) []byte {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	conn, err := nats.Connect(ts.Getenv("NATS_URL"))
@@ -39,5 +60,5 @@ func cmdStream(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Check(streams.Err())
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), all.Bytes(), 0o600))
+	return all.Bytes()
 }

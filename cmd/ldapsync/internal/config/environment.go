@@ -91,6 +91,8 @@ var variables = [...]variable{
 	{"LDAP_SYNC_DELETE_AFTER", ofTarget, "removal.delete.after", scalarForm},
 	{"LDAP_SYNC_DELETE_REFERENCES", ofTarget, "removal.delete.references", jsonForm},
 	{"LDAP_SYNC_VERIFY", ofTarget, "verify", scalarForm},
+	{"LDAP_SYNC_OUTCOMES", ofTarget, "outcomes", scalarForm},
+	{"LDAP_SYNC_OUTCOMES_ENCODING", ofTarget, "encoding", scalarForm},
 	{"DATABASE_URL", ofTarget, "database", scalarForm},
 	{"DATABASE_URL_FILE", ofTarget, "database_file", scalarForm},
 
