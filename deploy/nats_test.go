@@ -127,11 +127,15 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 	askers := append(slices.Clone(stages), "operator")
 	readers := append(slices.Clone(askers), "reader")
 	event := proto.Subject("corp", proto.TypeUserRemoved)
+	outcome := proto.OutcomeSubject("default", proto.OutcomeUserDeleted)
 	publish := map[string][]string{
 		event: {"ldapsync", "extractor"},
 		proto.Subject("corp", proto.TypeSnapshotCommitted): {"ldapsync", "extractor"},
 		proto.RunsSubject("corp"):                          {"ldapsync", "operator"},
 		"ldapsync.service.applier.default":                 askers,
+		outcome:                                            {"ldapsync", "applier", "callbacks"},
+		"$JS.API.STREAM.CREATE.LDAPSYNC_OUTCOMES_default":  stages,
+		"$JS.API.STREAM.DELETE.LDAPSYNC_OUTCOMES_default":  {},
 
 		"$JS.API.INFO":                                             limited,
 		"$JS.API.STREAM.INFO.LDAPSYNC_corp":                        limited,
@@ -158,6 +162,7 @@ func TestEveryRoleMayDoWhatItDoesAndNothingElse(t *testing.T) {
 	}
 	subscribe := map[string][]string{
 		proto.SubjectAll("corp"):             {"reader"},
+		proto.OutcomesAll("default"):         {"reader"},
 		proto.RunsSubject("corp"):            {},
 		"_INBOX.mine.*":                      limited,
 		"ldapsync.service.extractor.corp":    {"ldapsync", "extractor"},

@@ -46,6 +46,13 @@
 // snapshot.forgot says when, and names the person by EntryKey alone. A RunRequest with a Forget asks for it; a snapshot.forgot with a note
 // says why it wasn't done.
 //
+// # For integrators: outcomes
+//
+// Where a target has outcomes switched on, what was done to its rows is told on a stream of its own, ldapsync.outcomes.<target>.<type>, as Outcomes. A
+// message holds outcomes of one type and one transaction, at most 128 KiB as protobuf; a larger transaction makes several. Each is published once,
+// after its transaction, and transactions that met the same row in their order. They are news, kept for 30 days, and no state: who needs that reads
+// the stream of the source, or the database.
+//
 // # Losses
 //
 // `losses` count what went without a person's approval, and only limits need them.
