@@ -25,9 +25,6 @@ func (a *Applier) putOutcomes(ctx context.Context, tx Tx, at Checkpoint, d done)
 			}
 		}
 	}
-	if len(b.Messages()) == 0 {
-		return nil
-	}
 	return tx.PutOutcomes(ctx, b.Messages())
 }
 

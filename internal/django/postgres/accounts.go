@@ -92,10 +92,10 @@ ON CONFLICT (source, kind, id, stage) DO UPDATE SET dn = excluded.dn, reason = e
 	attempts = CASE WHEN l.seq = excluded.seq THEN l.attempts + 1 ELSE 1 END, since = CASE WHEN l.seq = excluded.seq THEN l.since ELSE excluded.since END`
 	return s.update(ctx, s.cfg.RetryFor, func(t *tx) error {
 		_, err := t.tx.Exec(ctx, query, a.Source, a.ID, callback, a.DN, reason, int64(a.GoneSequence), s.cfg.Now(), next)
-		if refusal := callbacks.Refusal(callback, a, reason, s.cfg.Now()); err == nil && s.cfg.Settings.Outcomes && refusal != nil {
-			err = t.PutOutcomes(ctx, refusal)
+		if err != nil || !s.cfg.Settings.Outcomes {
+			return err
 		}
-		return err
+		return t.PutOutcomes(ctx, callbacks.Refusal(callback, a, reason, s.cfg.Now()))
 	})
 }
 

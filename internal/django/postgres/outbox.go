@@ -11,6 +11,9 @@ import (
 
 // PutOutcomes writes messages into the outbox.
 func (t *tx) PutOutcomes(ctx context.Context, messages []*proto.Outcomes) error {
+	if len(messages) == 0 {
+		return nil
+	}
 	sources, bodies := make([]string, len(messages)), make([][]byte, len(messages))
 	for i, m := range messages {
 		var err error
@@ -30,11 +33,7 @@ func (t *tx) told(ctx context.Context, by, person string, results []callbacks.Re
 	if !t.store.cfg.Settings.Outcomes {
 		return nil
 	}
-	messages := callbacks.Outcomes(by, person, results, t.store.cfg.Now())
-	if len(messages) == 0 {
-		return nil
-	}
-	return t.PutOutcomes(ctx, messages)
+	return t.PutOutcomes(ctx, callbacks.Outcomes(by, person, results, t.store.cfg.Now()))
 }
 
 // Outbox returns the first messages of the outbox, in the order in which they are to be published.
