@@ -43,11 +43,14 @@ type targetView struct {
 	Adopt    Adopt        `yaml:"adopt"`
 	Removal  Removal      `yaml:"removal"`
 	Verify   string       `yaml:"verify"`
+	Outcomes bool         `yaml:"outcomes,omitempty"`
+	Encoding string       `yaml:"encoding,omitempty"`
 }
 
 func newTargetView(t *Target) *targetView {
 	shown, _ := t.Database.MarshalYAML()
-	v := &targetView{Sources: t.Sources, Users: t.Users, Groups: t.Groups, Adopt: t.Adopt, Removal: t.Removal, Verify: t.Verify.String()}
+	v := &targetView{Sources: t.Sources, Users: t.Users, Groups: t.Groups, Adopt: t.Adopt, Removal: t.Removal, Verify: t.Verify.String(),
+		Outcomes: t.Outcomes, Encoding: t.Encoding}
 	v.Database, _ = shown.(string)
 	if db, err := ParseDatabase(t.Database.value); err == nil && t.Database.file == "" {
 		v.Database = db.Shown
