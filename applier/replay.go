@@ -244,6 +244,11 @@ func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*
 	if held := s.hold(p.cfg.Limit, rows); held != nil && held.Decision != Approved {
 		return held, nil
 	}
+	return nil, p.planStrays(ctx, r, &s)
+}
+
+// planStrays plans to take every stray.
+func (p *previewer) planStrays(ctx context.Context, r Reader, s *strays) error {
 	for _, kind := range s.kinds {
 		settings := p.cfg.settings(kind)
 		if s.astray[kind] == 0 {
@@ -255,12 +260,12 @@ func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*
 				err = p.planBatch(ctx, settings, items, false)
 			}
 			if err != nil {
-				return nil, err
+				return err
 			}
 			after = last
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // Release ends a pin: the target is brought to the last committed snapshot, swept, and follows the stream again. A live applier that waits for

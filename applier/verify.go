@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"ldapsync/internal/fault"
-	"ldapsync/internal/limit"
 	"ldapsync/proto"
 )
 
@@ -154,7 +153,6 @@ func (a *Applier) commitDiffering(ctx context.Context, cp *Checkpoint, runs []ba
 // compare plans for every entry, at the end of which the checkpoint must still be where it was. Each batch has a read-only transaction of its own: in
 // SQLite nobody else can write while there is one.
 func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.State) error {
-	v.cfg.Limit = limit.Limit{} // nothing is taken away
 	p := previewer{Applier: v.Applier, over: newOverlay(nil), sum: &v.found.Summary, each: v.note, most: overlayUsers, sparing: true}
 	p.view = func(ctx context.Context, plan func() error) error {
 		return v.store.View(ctx, func(r Reader) error {
@@ -166,8 +164,11 @@ func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.Sta
 		return err
 	}
 	err := p.view(ctx, func() error {
-		_, err := p.strays(ctx, p.over.Reader, state)
-		return err
+		s := p.Applier.strays(state) // held or not: nothing is taken away here
+		if err := s.count(ctx, p.over.Reader); err != nil {
+			return err
+		}
+		return p.planStrays(ctx, p.over.Reader, &s)
 	})
 	if err != nil {
 		return err
