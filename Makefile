@@ -17,7 +17,7 @@ install: ## Build and install into Go's bin directory
 	CGO_ENABLED=0 go install -trimpath -ldflags '-s -w -X main.version=$(VERSION)' ./cmd/ldapsync
 
 test: servers lint ## Install the test servers, lint, and run all tests (PACKAGES=./proto TESTFLAGS='-run X' for some)
-	go test -json -race -count=1 -timeout 25m $(TESTFLAGS) $(PACKAGES) | go run ./scripts/totals
+	go test -json -race -count=1 -parallel 4 -timeout 40m $(TESTFLAGS) $(PACKAGES) | go run ./scripts/totals
 ifeq ($(PACKAGES)$(TESTFLAGS),./...)
 	$(MAKE) property
 endif
