@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/internal/bus"
 	"ldapsync/proto"
 )
@@ -62,40 +63,21 @@ func (a *app) consumersList() *cobra.Command {
 // consumers lists who consumes the streams of the selected sources, the last one of each first.
 func (a *app) consumers(ctx context.Context, sel selection) ([]consumerView, error) {
 	views := []consumerView{}
-	cfg, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	sources, err := sel.sourcesOf(cfg)
-	if err != nil || !cfg.NATS.URL.IsSet() && !bus.HasStore(cfg.State) {
-		return views, err
-	}
-	b, err := a.openBus(ctx, cfg, patience(sources), a.logger(slog.LevelWarn))
-	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
-	for _, s := range sources {
-		log, err := b.OpenLog(ctx, s.Name)
-		if errors.Is(err, proto.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	err := a.eachStream(ctx, sel, func(_ *config.Config, s *config.Source, log *bus.Log) error {
 		_, last, err := log.Bounds(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		positions, err := log.Positions(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, p := range positions {
 			views = append(views, consumerView{Source: s.Name, Consumer: p.Consumer, Sequence: p.Sequence, Behind: last - min(last, p.Sequence), Seen: known(p.Seen)})
 		}
-	}
-	return views, nil
+		return nil
+	})
+	return views, err
 }
 
 func (a *app) printConsumers(views []consumerView) error {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -41,39 +39,13 @@ type past struct {
 
 // pasts opens the streams of the sources that are selected, as they are, and hands those that have a history to fn.
 func (a *app) pasts(ctx context.Context, sel selection, fn func(past) error) error {
-	cfg, err := a.load()
-	if err != nil {
-		return err
-	}
-	sources, err := sel.sourcesOf(cfg)
-	if err != nil {
-		return err
-	}
-	if !cfg.NATS.URL.IsSet() && !bus.HasStore(cfg.State) {
-		return nil
-	}
-	b, err := a.openBus(ctx, cfg, patience(sources), a.logger(slog.LevelWarn))
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	for _, s := range sources {
-		log, err := b.OpenLog(ctx, s.Name)
-		if errors.Is(err, proto.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	return a.eachStream(ctx, sel, func(cfg *config.Config, s *config.Source, log *bus.Log) error {
 		h, err := history.Open(ctx, log)
 		if err != nil {
 			return blame(s.Name, err)
 		}
-		if err := fn(past{h, cfg, s, log}); err != nil {
-			return err
-		}
-	}
-	return nil
+		return fn(past{h, cfg, s, log})
+	})
 }
 
 // onePast is pasts for what can only be about one source.
