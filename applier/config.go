@@ -52,7 +52,7 @@ type Config struct {
 	// Now gives the times in dead letters. Default: time.Now.
 	Now func() time.Time
 
-	evict bool // the rows of entries that are gone give up their names to those that are there
+	evict bool // also active rows of entries that are gone give up their names to those that are there
 	every bool // entries whose links say that they are applied are compared, too
 }
 

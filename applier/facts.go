@@ -20,7 +20,7 @@ type settings struct {
 	refused     string // why the database refused the batch's only entry: it becomes a dead letter
 	bare        bool   // even the flags and memberships of the refused entry
 	every       bool   // entries whose links say that they are applied are compared, too
-	evict       bool   // rows of entries that are gone give up their names
+	evict       bool   // also active rows of entries that are gone give up their names
 }
 
 // facts are what the database says about the entries of a batch.

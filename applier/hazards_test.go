@@ -216,3 +216,53 @@ func TestEachAbsenceIsHandledAnew(t *testing.T) {
 		t.Errorf("link: %+v", l)
 	}
 }
+
+// The account of somebody who is gone keeps its name from others only while it is active. Should she return, she has her own name again.
+func TestANameIsGivenUpByWhoIsGoneAndDeactivated(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada", "2:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.remove("2")
+	e.upsert("1:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 ada", "2 bob")
+	e.wantLetters(`1 parked=false "bob" is still the name of uid=bob, who is gone: rename or delete that row (id 2)`)
+
+	e.deactivate("2")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 bob", "2 bob-gone-2 inactive")
+	e.wantLetters()
+
+	e.upsert("2:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 bob", "2 bob-gone-2")
+	e.wantLetters(`2 parked=false "bob" is taken by uid=bob`)
+	e.upsert("1:ada")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 ada", "2 bob")
+	e.wantLetters()
+}
+
+// An account whose entries are gone, but which is a superuser's, or which another source still has, keeps its name.
+func TestANameIsNotGivenUpByAPrivilegedAccount(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada", "2:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.remove("2")
+	e.mustApply()
+	e.deactivate("2")
+	row := e.over.rows[proto.KindUser]["2"]
+	row.Privileged = true
+	e.over.rows[proto.KindUser]["2"] = row
+	e.upsert("1:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 ada", "2 bob inactive")
+	e.wantLetters(`1 parked=false "bob" is still the name of uid=bob, who is gone: rename or delete that row (id 2)`)
+}

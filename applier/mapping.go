@@ -92,6 +92,15 @@ type entry interface {
 	GetAttributes() []*proto.Attribute
 }
 
+// isActive tells whether a row is. Where nothing says so, it is.
+func (m *Mapping) isActive(row Row) bool {
+	if m.active < 0 || m.active >= len(row.Values) {
+		return true
+	}
+	active, _ := row.Values[m.active].(bool)
+	return active
+}
+
 // Values maps an entry: one value for each column, Keep where a column is left alone. The active column is always Keep: that is for
 // the plan to decide. The error names the column and what is wrong with the value.
 func (m *Mapping) Values(e entry) ([]any, error) {

@@ -94,7 +94,7 @@ func rename(s settings, f *facts, row Row, m *mapped, leaving map[string]bool, c
 		if holder.PK == row.PK || leaving[holder.PK] || same && holder.Name != want {
 			continue
 		}
-		if !s.evict || !f.evictable(s, holder) {
+		if !f.evictable(s, holder) {
 			return seat{action: Park, reason: f.heldBy(want, holder)}
 		}
 		st.evicts = append(st.evicts, holder)
@@ -102,8 +102,12 @@ func rename(s settings, f *facts, row Row, m *mapped, leaving map[string]bool, c
 	return st
 }
 
-// evictable tells whether a row belongs to entries of the source that are gone, and to nobody else.
+// evictable tells whether a row belongs to entries of the source that are gone, and to nobody else. Only a replay takes a name from an account
+// that somebody may still log in with.
 func (f *facts) evictable(s settings, holder Row) bool {
+	if !s.evict && s.mapping.isActive(holder) {
+		return false
+	}
 	for _, l := range f.owners[holder.PK] {
 		if l.Source != s.source || l.State != Gone || l.How == Swept || f.comesBack(l.ID) {
 			return false
@@ -170,8 +174,8 @@ func (f *facts) comesBack(id string) bool {
 	return ok
 }
 
-// heldBy says who has the name. The account of somebody who is gone keeps its name as long as it is there: only an entry without
-// an account of its own gets it as a whole.
+// heldBy says who has the name. The account of somebody who is gone keeps its name as long as it is active: until then only an entry without
+// an account of its own gets it, as a whole.
 func (f *facts) heldBy(want string, holder Row) string {
 	reason := fmt.Sprintf("%q is taken by another account (id %s)", want, holder.PK)
 	for _, l := range f.owners[holder.PK] {

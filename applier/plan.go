@@ -97,7 +97,7 @@ func (p planner) refuse(c Change, it item, st seat, letter Letter, lettered bool
 	was := l
 	c.PK, c.Before, c.Values = row.PK, row.Values, p.mapping.flags(it.entry)
 	u, _ := it.entry.(*proto.User)
-	l.ActiveWritten = p.setActive(&c, decide(u, l, p.isActive(row)))
+	l.ActiveWritten = p.setActive(&c, decide(u, l, p.mapping.isActive(row)))
 	c.compare(row, p.mapping.active)
 	p.groupsOf(&c, u)
 	if c.Reactivate {
@@ -146,8 +146,8 @@ func (p planner) orphan(l Link) Change {
 	}
 }
 
-// evict gives the row of an entry that is gone another name: at the snapshot that is replayed somebody else had it, whose row is there, too. Should the
-// entry return, the row gets its name back.
+// evict gives the row of an entry that is gone another name, since somebody else has it now, or had it at the snapshot that is replayed, whose row is
+// there, too. Should the entry return, the row gets its name back.
 func (p planner) evict(row Row) Change {
 	l := p.owners[row.PK][0]
 	name := p.awayName(row)
@@ -159,7 +159,7 @@ func (p planner) evict(row Row) Change {
 	values[0] = name
 	return Change{
 		Action: Update, Source: l.Source, ID: l.ID, DN: l.DN, Name: name, PK: row.PK, Values: values, Before: row.Values, Set: []int{0}, Rename: true,
-		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry had its name",
+		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry has its name",
 	}
 }
 
@@ -195,7 +195,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 		before := p.rows[st.pk]
 		c.Before = before.Values
 		partial = it.old && c.keepUnread(p.mapping, it.entry)
-		l.ActiveWritten = p.setActive(&c, decide(u, l, p.isActive(before)))
+		l.ActiveWritten = p.setActive(&c, decide(u, l, p.mapping.isActive(before)))
 		c.compare(before, p.mapping.active)
 	}
 	p.groupsOf(&c, u)
@@ -238,14 +238,6 @@ func (p planner) setActive(c *Change, a activity) *bool {
 	}
 	c.Values[p.mapping.active] = a.value
 	return a.written
-}
-
-func (p planner) isActive(row Row) bool {
-	if p.mapping.active < 0 || p.mapping.active >= len(row.Values) {
-		return true
-	}
-	active, _ := row.Values[p.mapping.active].(bool)
-	return active
 }
 
 // keepUnread keeps the columns for which an entry, as last known, has none of the attributes: it may have been read before they were mapped. It tells

@@ -294,6 +294,7 @@ func (w *pipeline) settle() {
 		}
 		w.run(all)
 	}
+	w.run(nil) // the names of those who are deactivated by now go to who waits for them
 	if left := w.held(); len(left) > 0 {
 		w.t.Fatalf("still held: %+v", left)
 	}
