@@ -19,8 +19,8 @@ type chunk struct {
 }
 
 // ahead follows the stream in a goroutine of its own, so that the next chunk is read and decoded while this one is committed. The
-// goroutine ends with the loop over it.
-func (a *Applier) ahead(ctx context.Context, from uint64) iter.Seq2[chunk, error] {
+// goroutine ends with the loop over it. full is where the last full snapshot begins.
+func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		chunks := make(chan chunk)
@@ -30,7 +30,7 @@ func (a *Applier) ahead(ctx context.Context, from uint64) iter.Seq2[chunk, error
 		defer cancel()
 		reading.Go(func() {
 			defer close(chunks)
-			failed = a.assemble(ctx, from, func(c chunk) bool {
+			failed = a.assemble(ctx, from, full, func(c chunk) bool {
 				select {
 				case chunks <- c:
 					return true
@@ -87,7 +87,7 @@ func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq
 }
 
 // assemble puts chunks together: each ends with its snapshot, when it is large enough, or when nothing more waits.
-func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bool) error {
+func (a *Applier) assemble(ctx context.Context, from, full uint64, hand func(chunk) bool) error {
 	var b batches
 	for e, err := range a.stream.Follow(ctx, from) {
 		if err == nil {
@@ -110,6 +110,7 @@ func (a *Applier) assemble(ctx context.Context, from uint64, hand func(chunk) bo
 		if !c.ended && !c.idle && !b.full(a.cfg.BatchEntries) {
 			continue
 		}
+		date(b.runs, full)
 		a.mapAll(b.runs)
 		c.runs = b.runs
 		b = batches{}

@@ -109,7 +109,7 @@ func (a *Applier) follow(ctx context.Context) error {
 		}
 	}
 	a.reached(from - 1)
-	for c, err := range a.ahead(ctx, from) {
+	for c, err := range a.ahead(ctx, from, b.full) {
 		if err == nil {
 			err = f.take(ctx, c)
 		}
@@ -137,18 +137,16 @@ func lastFull(ctx context.Context, stream Stream) (uint64, error) {
 
 // remap brings every link to the present mapping, from the stream: the directory isn't asked.
 func (a *Applier) remap(ctx context.Context, cp Checkpoint) (*Checkpoint, error) {
-	from, err := lastFull(ctx, a.stream)
-	if err != nil || cp.StreamID != a.stream.StreamID() {
-		return &cp, err
+	if cp.StreamID != a.stream.StreamID() {
+		return &cp, nil
 	}
 	a.cfg.Logger.Info("the mapping changed: applying it from the stream", "target", a.cfg.Target, "source", a.cfg.Source)
-	for runs, err := range stateAt(ctx, a.stream, max(from, 1), cp.Sequence, a.cfg.BatchEntries) {
-		if err == nil {
-			err = a.commit(ctx, &cp, cp, runs, false)
-		}
-		if err != nil {
-			return nil, err
-		}
+	state, err := a.unmapped(ctx, &cp)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.bring(ctx, &cp, state); err != nil {
+		return nil, err
 	}
 	next := cp
 	next.Mapping = a.cfg.hash()

@@ -26,6 +26,7 @@ type beginning struct {
 	from       uint64
 	checkpoint *Checkpoint // nil: there is none
 	behind     bool        // it catches up first
+	full       uint64      // where the last committed full snapshot begins; 0 if there is none
 }
 
 // start says where to go on, and checks that the checkpoint belongs to this stream.
@@ -38,7 +39,7 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	if err != nil {
 		return beginning{}, err
 	}
-	b := beginning{from: max(first, full, 1), checkpoint: cp}
+	b := beginning{from: max(first, full, 1), checkpoint: cp, full: full}
 	if cp == nil {
 		b.behind = full > 0 // it gets the state as it is, not what led to it
 		return b, nil

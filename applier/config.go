@@ -36,6 +36,9 @@ type Config struct {
 	Limit limit.Limit
 	// AcceptStream takes a stream with another identity than the one applied so far for the same source. Default: false, it is refused.
 	AcceptStream bool
+	// Uncovered says that the stream's entries weren't asked for all that the mapping takes: Preview, then, must be fed the full snapshot that brings it,
+	// and clears no column for what the entries before that lack. Run must wait until that snapshot is committed. Default: false.
+	Uncovered bool
 	// BatchEntries is how many entries one transaction takes, about. Default: 2000.
 	BatchEntries int
 	// RetryFor is how long a database that fails is tried again before Run gives up. Default: 0, for ever.

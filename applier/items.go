@@ -15,6 +15,7 @@ type item struct {
 	removed bool
 	missing bool // it isn't in the directory, and its grace isn't over
 	old     bool // as last known, in a full snapshot: what it lacks may not have been asked for
+	dated   bool // from before the last full snapshot, or of a letter: likewise, where its link has another mapping
 	state   bool // it is told by a state, not by an event: who is missing may have returned and gone missing unseen
 	kept    bool // as last known: it is missing, and a full snapshot carries it for those who don't know it
 	reason  string
@@ -70,6 +71,15 @@ func (b *batches) begin(kind proto.Kind) *batch {
 	b.runs = append(b.runs, batch{kind: kind})
 	b.place = map[string]int{}
 	return &b.runs[len(b.runs)-1]
+}
+
+// date marks what was published before a sequence.
+func date(runs []batch, before uint64) {
+	for _, run := range runs {
+		for i := range run.items {
+			run.items[i].dated = run.items[i].dated || run.items[i].seq < before
+		}
+	}
 }
 
 // batchBytes bounds a batch of large entries.
@@ -150,11 +160,11 @@ func fromLetter(l Letter) (item, error) {
 	if l.Kind == proto.KindGroup {
 		var g proto.Group
 		err := proto.Unmarshal(e, &g)
-		return item{id: l.ID, entry: &g, digest: proto.DigestGroup(&g), seq: l.Sequence, letter: true}, err
+		return item{id: l.ID, entry: &g, digest: proto.DigestGroup(&g), seq: l.Sequence, letter: true, dated: true}, err
 	}
 	var u proto.User
 	err := proto.Unmarshal(e, &u)
-	return item{id: l.ID, entry: &u, digest: proto.DigestUser(&u), seq: l.Sequence, letter: true}, err
+	return item{id: l.ID, entry: &u, digest: proto.DigestUser(&u), seq: l.Sequence, letter: true, dated: true}, err
 }
 
 // toLetter makes a letter of an item that can't be applied.

@@ -181,6 +181,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	c.Action, c.PK, c.Values, c.Reason = st.action, st.pk, slices.Clone(m.values), ""
 	c.Name, _ = m.values[0].(string)
 	returning := linked && l.State != Present
+	read := l.Mapping // by which the row was last written for this entry
 	if st.former != nil {
 		l, returning = *st.former, true
 	}
@@ -194,7 +195,7 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	} else {
 		before := p.rows[st.pk]
 		c.Before = before.Values
-		partial = it.old && c.keepUnread(p.mapping, it.entry)
+		partial = (it.old || it.dated && read != p.settings.hash) && c.keepUnread(p.mapping, it.entry)
 		l.ActiveWritten = p.setActive(&c, decide(u, l, p.mapping.isActive(before)))
 		c.compare(before, p.mapping.active)
 	}
@@ -206,6 +207,9 @@ func (p planner) row(c Change, it item, st seat, l Link, linked bool) Change {
 	l.Digest, l.Mapping, l.Sequence = it.digest, p.settings.hash, it.seq
 	if partial {
 		l.Digest = proto.Digest{} // the next time that she is published it may be different
+		if !it.old {
+			l.Mapping = read // and until a full snapshot brings her, what else is from before clears nothing either
+		}
 	}
 	c.Link, c.NewLink = &l, !linked
 	if c.Action == Update && !returning {

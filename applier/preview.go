@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"math"
 
 	"ldapsync/proto"
 )
@@ -41,9 +42,10 @@ type previewer struct {
 	buffer  batches
 	sum     *Summary
 	each    func(proto.Kind, Change)
-	sparing bool // what there are letters of isn't told
-	most    int  // users in over before those planned so far are forgotten; 0: none ever are
-	rough   bool // some were
+	sparing bool   // what there are letters of isn't told
+	most    int    // users in over before those planned so far are forgotten; 0: none ever are
+	rough   bool   // some were
+	dated   uint64 // what was published before this sequence may lack what is newly mapped
 	// view gives over something to read while a batch of a state is planned; nil: it has that.
 	view func(ctx context.Context, plan func() error) error
 }
@@ -61,29 +63,34 @@ func (p *previewer) backlog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if p.dated = b.full; p.cfg.Uncovered {
+		p.dated = math.MaxUint64
+	}
+	err = p.published(ctx, b)
+	date(p.buffer.runs, p.dated)
+	p.dated = 0
+	return err
+}
+
+// published plans for what is published from a beginning on.
+func (p *previewer) published(ctx context.Context, b beginning) error {
 	if b.behind {
 		return p.catchUp(ctx)
 	}
-	from, cp := b.from, b.checkpoint
 	_, last, err := p.stream.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	if cp != nil && cp.Mapping != p.cfg.hash() && cp.StreamID == p.stream.StreamID() {
-		full, err := lastFull(ctx, p.stream)
+	if cp := b.checkpoint; cp != nil && cp.Mapping != p.cfg.hash() && !p.cfg.Uncovered {
+		state, err := p.unmapped(ctx, cp)
 		if err != nil {
 			return err
 		}
-		for runs, err := range stateAt(ctx, p.stream, max(full, 1), cp.Sequence, p.cfg.BatchEntries) {
-			if err == nil {
-				err = p.plan(ctx, runs)
-			}
-			if err != nil {
-				return err
-			}
+		if err := p.state(ctx, state); err != nil {
+			return err
 		}
 	}
-	for e, err := range p.stream.Read(ctx, from, last) {
+	for e, err := range p.stream.Read(ctx, b.from, last) {
 		if err == nil {
 			err = p.event(ctx, e)
 		}
@@ -154,6 +161,7 @@ func (p *previewer) sweep(ctx context.Context) error {
 }
 
 func (p *previewer) plan(ctx context.Context, runs []batch) error {
+	date(runs, p.dated)
 	for _, run := range runs {
 		s := p.cfg.settings(run.kind)
 		if s.mapping == nil {

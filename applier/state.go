@@ -2,38 +2,18 @@ package applier
 
 import (
 	"context"
-	"iter"
 
 	"ldapsync/proto"
 )
 
-// stateAt hands out the entries that the state at sequence to has, in batches of about size entries. from is where the last
-// committed full snapshot begins. A missing user is one of them.
-func stateAt(ctx context.Context, stream Stream, from, to uint64, size int) iter.Seq2[[]batch, error] {
-	return func(yield func([]batch, error) bool) {
-		state, err := proto.ReadState(ctx, stream, from, to)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		var b batches
-		for e, err := range state.Entries(ctx) {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			b.add(e.Kind, stated(e))
-			if b.n >= size {
-				if !yield(b.runs, nil) {
-					return
-				}
-				b = batches{}
-			}
-		}
-		if b.n > 0 {
-			yield(b.runs, nil)
-		}
+// unmapped returns the state to which a changed mapping is to be applied, at a checkpoint: what was applied since the last full snapshot began. All that
+// lies before that comes again with it, as it is asked for now; the entries of before may lack what is newly mapped.
+func (a *Applier) unmapped(ctx context.Context, cp *Checkpoint) (*proto.State, error) {
+	full, err := lastFull(ctx, a.stream)
+	if err != nil {
+		return nil, err
 	}
+	return a.readState(ctx, max(full, 1), cp.Sequence)
 }
 
 // stated makes an item of an entry of a state.
