@@ -3,6 +3,8 @@ package proto
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -104,4 +106,15 @@ func newOutcomeID() string {
 type Unpublished struct {
 	Row      int64
 	Outcomes *Outcomes
+}
+
+// TellsOf tells whether outcomes are about a user of a source.
+func TellsOf(m *Outcomes, source, id string) bool {
+	return m.GetSource() == source && strings.HasPrefix(m.GetType(), "user.") &&
+		slices.ContainsFunc(m.GetOutcomes(), func(o *Outcome) bool { return o.GetId() == id })
+}
+
+// ForgetOutcomes takes what was done to a user out of outcomes that TellsOf is true for.
+func ForgetOutcomes(m *Outcomes, id string) {
+	m.Outcomes = slices.DeleteFunc(m.Outcomes, func(o *Outcome) bool { return o.GetId() == id })
 }

@@ -48,3 +48,23 @@ func TestOutcomesAreBatchedByTypeAndSize(t *testing.T) {
 		t.Errorf("%d outcomes in %d messages with %d ids", next, len(b.Messages()), len(ids))
 	}
 }
+
+func TestOutcomesTellOfAUser(t *testing.T) {
+	b := proto.OutcomeBatches{Head: &proto.Outcomes{Source: "corp"}}
+	b.Add(proto.OutcomeUserCreated, &proto.Outcome{Id: "ada"})
+	b.Add(proto.OutcomeUserCreated, &proto.Outcome{Id: "bob"})
+	b.Add(proto.OutcomeGroupCreated, &proto.Outcome{Id: "ada"})
+	users, groups := b.Messages()[0], b.Messages()[1]
+	for _, c := range []struct {
+		m          *proto.Outcomes
+		source, id string
+		want       bool
+	}{{users, "corp", "ada", true}, {users, "corp", "bob", true}, {users, "lab", "ada", false}, {users, "corp", "ad", false}, {groups, "corp", "ada", false}} {
+		if got := proto.TellsOf(c.m, c.source, c.id); got != c.want {
+			t.Errorf("%s tells of %s of %s: %v", c.m.GetType(), c.id, c.source, got)
+		}
+	}
+	if proto.ForgetOutcomes(users, "ada"); len(users.GetOutcomes()) != 1 || users.GetOutcomes()[0].GetId() != "bob" {
+		t.Errorf("%v", users)
+	}
+}

@@ -17,17 +17,25 @@ func (l *Log) Erase(ctx context.Context, sequences ...uint64) error {
 			if _, err := l.state(ctx); err != nil { // of this very stream
 				return err
 			}
-			err := l.stream.SecureDeleteMsg(ctx, sequence)
-			if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-				if _, gone := l.leader(ctx, query{Sequence: sequence}); errors.Is(gone, proto.ErrNotFound) {
-					return nil
-				}
-			}
-			return err
+			return l.bus.erase(ctx, l.stream, sequence)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// erase deletes one message for good. One that isn't there is no error.
+func (b *Bus) erase(ctx context.Context, stream jetstream.Stream, sequence uint64) error {
+	err := stream.SecureDeleteMsg(ctx, sequence)
+	if !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+		return err
+	}
+	name := stream.CachedInfo().Config.Name
+	if _, gone := b.ask(ctx, name, query{Sequence: sequence}); !errors.Is(gone, proto.ErrNotFound) {
+		return err
+	}
+	_, unknown := b.info(ctx, name) // a server that is shutting down finds nothing either, but doesn't know its streams any more
+	return unknown
 }

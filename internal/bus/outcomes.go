@@ -61,12 +61,8 @@ func (b *Bus) PublishOutcomes(ctx context.Context, target, contentType string, o
 		return 0, err
 	}
 	o := outcomes{bus: b, target: target, stream: proto.OutcomesStream(target), contentType: contentType, outbox: outbox}
-	for {
-		more, err := o.page(ctx)
-		if err != nil || !more {
-			return o.published, err
-		}
-	}
+	_, err = o.drain(ctx)
+	return o.published, err
 }
 
 // outcomes is one emptying of an outbox.
@@ -77,38 +73,47 @@ type outcomes struct {
 	published                   int
 }
 
-// page publishes the first messages of the outbox. It tells whether there may be more: also after somebody else was faster.
-func (o *outcomes) page(ctx context.Context) (more bool, err error) {
+// drain publishes until the outbox is empty. What the stream has up to the sequence that it returns waits in no outbox any more.
+func (o *outcomes) drain(ctx context.Context) (through uint64, err error) {
+	for more := true; more && err == nil; {
+		through, more, err = o.page(ctx)
+	}
+	return through, err
+}
+
+// page publishes the first messages of the outbox. It tells whether there may be more, also after somebody else was faster, and what the last sequence
+// was before the outbox was read.
+func (o *outcomes) page(ctx context.Context) (last uint64, more bool, err error) {
 	last, id, err := o.last(ctx) // before the outbox is read
 	if err != nil {
-		return false, err
+		return last, false, err
 	}
 	rows, err := o.outbox.Outbox(ctx, outboxPage)
 	if err != nil || len(rows) == 0 {
-		return false, err
+		return last, false, err
 	}
 	for _, row := range rows {
 		if row.Outcomes.GetId() == id {
 			// What was published last, before a process was stopped. A row in front of it was committed later, so it wasn't published.
-			return true, o.outbox.DropOutbox(ctx, row.Row)
+			return last, true, o.outbox.DropOutbox(ctx, row.Row)
 		}
 	}
 	for _, row := range rows {
 		next, err := o.publish(ctx, row.Outcomes, last)
 		switch {
 		case errors.Is(err, errOvertaken):
-			return true, nil
+			return last, true, nil
 		case err != nil:
-			return false, err
+			return last, false, err
 		case next > 0:
 			last = next
 			o.published++
 		}
 		if err := o.outbox.DropOutbox(ctx, row.Row); err != nil {
-			return false, err
+			return last, false, err
 		}
 	}
-	return true, nil
+	return last, true, nil
 }
 
 // last returns the last sequence of the stream and the id of the message there; "" if it isn't there any more.

@@ -22,6 +22,22 @@ type Position struct {
 	Consumer string    // "target crm", or "consumer callback-crm-webhook" for a durable
 	Sequence uint64    // everything up to here it has seen
 	Seen     time.Time // when it was last heard of; zero for a durable that never was
+	// Connected is true for a durable for which somebody waits right now.
+	Connected bool
+}
+
+// What a Position's Consumer begins with.
+const (
+	targetPrefix  = "target "
+	durablePrefix = "consumer "
+)
+
+// Target tells whether the consumer is a target, and its name.
+func (p Position) Target() (name string, is bool) { return strings.CutPrefix(p.Consumer, targetPrefix) }
+
+// Durable tells whether the consumer is a durable one, and its name.
+func (p Position) Durable() (name string, is bool) {
+	return strings.CutPrefix(p.Consumer, durablePrefix)
 }
 
 // mirrored is a position of a target as it is kept on the bus.
@@ -114,10 +130,15 @@ func (l *Log) Positions(ctx context.Context) ([]Position, error) {
 		all = append(targets, durables...)
 		return err
 	})
+	inOrder(all)
+	return all, err
+}
+
+// inOrder puts the lowest first.
+func inOrder(all []Position) {
 	slices.SortFunc(all, func(a, b Position) int {
 		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), cmp.Compare(a.Consumer, b.Consumer))
 	})
-	return all, err
 }
 
 func (l *Log) targets(ctx context.Context) ([]Position, error) {
@@ -147,27 +168,33 @@ func (l *Log) targets(ctx context.Context) ([]Position, error) {
 			return nil, fault.New(fault.Stream, "drop it: ldapsync consumers drop", "%s: not a position: %w", subject, err)
 		}
 		if at.StreamID == l.id {
-			all = append(all, Position{Consumer: "target " + strings.TrimPrefix(subject, prefix), Sequence: at.Sequence, Seen: m.Time})
+			all = append(all, Position{Consumer: targetPrefix + strings.TrimPrefix(subject, prefix), Sequence: at.Sequence, Seen: m.Time})
 		}
 	}
 	return all, nil
 }
 
-// durables returns where the durable consumers are. One that waits for nothing has seen everything: what it filters may be rare.
+// durables returns where the durable consumers are.
 func (l *Log) durables(ctx context.Context) ([]Position, error) {
 	state, err := l.state(ctx) // before the consumers are asked: what is stored meanwhile counts as unseen
 	if err != nil {
 		return nil, err
 	}
+	return durables(ctx, l.stream, state.LastSeq)
+}
+
+// durables returns where the durable consumers of a stream are that ended at a sequence. One that waits for nothing has seen everything: what it filters
+// may be rare.
+func durables(ctx context.Context, stream jetstream.Stream, last uint64) ([]Position, error) {
 	var all []Position
-	list := l.stream.ListConsumers(ctx)
+	list := stream.ListConsumers(ctx)
 	for info := range list.Info() {
 		if info.Config.Durable == "" {
 			continue
 		}
-		p := Position{Consumer: "consumer " + info.Name, Sequence: info.AckFloor.Stream}
+		p := Position{Consumer: durablePrefix + info.Name, Sequence: info.AckFloor.Stream, Connected: info.NumWaiting > 0 || info.PushBound}
 		if info.NumPending == 0 && info.NumAckPending == 0 {
-			p.Sequence = state.LastSeq
+			p.Sequence = last
 		}
 		if info.AckFloor.Last != nil {
 			p.Seen = *info.AckFloor.Last
@@ -175,6 +202,26 @@ func (l *Log) durables(ctx context.Context) ([]Position, error) {
 		all = append(all, p)
 	}
 	return all, list.Err()
+}
+
+// DropConsumer deletes a durable consumer of a stream: it holds nothing back then, and where it was is forgotten. proto.ErrNotFound if there is none of that
+// name.
+func (b *Bus) DropConsumer(ctx context.Context, stream, name string) error {
+	return b.retry(ctx, "consumer "+name, func(ctx context.Context) error {
+		c, err := b.js.Consumer(ctx, stream, name)
+		if err == nil && c.CachedInfo().Config.Durable == "" {
+			err = jetstream.ErrConsumerNotFound // a reader's own: it comes and goes
+		}
+		if err == nil {
+			err = b.js.DeleteConsumer(ctx, stream, name)
+		}
+		for _, none := range []error{jetstream.ErrStreamNotFound, jetstream.ErrConsumerNotFound, jetstream.ErrConsumerDoesNotExist, jetstream.ErrInvalidConsumerName} {
+			if errors.Is(err, none) {
+				return fmt.Errorf("consumer %s of stream %s: %w", name, stream, proto.ErrNotFound)
+			}
+		}
+		return err
+	})
 }
 
 // Cut deletes all events before a sequence. What that is, is for the extractor to say, which must have asked for the positions
