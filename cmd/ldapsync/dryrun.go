@@ -68,8 +68,9 @@ func (p *planner) deletable(ctx context.Context, t *config.Target) error {
 // source plans for one source: its one listing feeds the plans of all targets.
 func (p *planner) source(ctx context.Context, s *config.Source) error {
 	var log *bus.Log
+	var err error
+	covered := true
 	if p.bus != nil {
-		var err error
 		if log, err = p.bus.OpenLog(ctx, s.Name); err != nil && !errors.Is(err, proto.ErrNotFound) {
 			return err
 		}
@@ -79,6 +80,11 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 		}
 		for _, r := range pending.Requests {
 			p.plan.Waiting += len(r.GetVerdicts())
+		}
+	}
+	if log != nil {
+		if covered, err = covers(ctx, log, attributesOf(p.cfg, s.Name)); err != nil {
+			return err
 		}
 	}
 	dir, err := directory(p.cfg, s, s.Retry.For, p.logger)
@@ -95,7 +101,7 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 	// All of it is read before a database is: a transaction on SQLite that stays open while a slow directory is listed keeps the
 	// write-ahead log from shrinking.
 	var listed []proto.Event
-	sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full, func(e proto.Event) error {
+	sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full || !covered, func(e proto.Event) error {
 		listed = append(listed, e)
 		return nil
 	})
@@ -104,21 +110,21 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 	}
 	p.result.passed(s.Name, sum)
 	for _, t := range p.targetsOf(s.Name) {
-		if err := p.preview(ctx, t, s, log, listed); err != nil {
+		if err := p.preview(ctx, t, s, log, listed, covered); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// preview plans for one target what the listed events come to.
-func (p *planner) preview(ctx context.Context, t *config.Target, s *config.Source, log *bus.Log, listed []proto.Event) error {
+// preview plans for one target what the listed events come to: those of a full snapshot where the stream doesn't cover what is mapped.
+func (p *planner) preview(ctx context.Context, t *config.Target, s *config.Source, log *bus.Log, listed []proto.Event, covered bool) error {
 	st := p.stores[t.Name]
 	c, err := application(p.cfg, t, s, st, p.logger)
 	if err != nil {
 		return err
 	}
-	c.AcceptStream, c.RetryFor = p.options.acceptStream, s.Retry.For
+	c.AcceptStream, c.RetryFor, c.Uncovered = p.options.acceptStream, s.Retry.For, !covered
 	var stream applier.Stream
 	if log != nil {
 		stream = log
