@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ldapsync/callbacks"
+	"ldapsync/internal/django"
 	"ldapsync/proto"
 )
 
@@ -45,15 +46,65 @@ func (s *Store) Outbox(ctx context.Context, limit int) ([]proto.Unpublished, err
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (proto.Unpublished, error) {
-		u := proto.Unpublished{Outcomes: new(proto.Outcomes)}
-		var body []byte
-		if err := row.Scan(&u.Row, &body); err != nil {
-			return u, err
-		}
-		return u, proto.Unmarshal(proto.Event{Type: "outbox", ContentType: proto.ContentTypeProtobuf, Data: body, Sequence: uint64(u.Row)}, u.Outcomes)
-	})
+	found, err := pgx.CollectRows(rows, unpublished)
 	return found, s.fault(err)
+}
+
+// unpublished reads a row: its number and the message.
+func unpublished(row pgx.CollectableRow) (proto.Unpublished, error) {
+	u := proto.Unpublished{Outcomes: new(proto.Outcomes)}
+	var body []byte
+	if err := row.Scan(&u.Row, &body); err != nil {
+		return u, err
+	}
+	return u, proto.Unmarshal(proto.Event{Type: "outbox", ContentType: proto.ContentTypeProtobuf, Data: body, Sequence: uint64(u.Row)}, u.Outcomes)
+}
+
+// selectTelling finds the messages of a source with the bytes of an id.
+const selectTelling = "SELECT seq, body FROM ldapsync.outbox WHERE source = $1 AND position($2::bytea IN body) > 0 ORDER BY seq"
+
+// OutboxOf returns the messages of the outbox that tell of a user of a source.
+func (s *Store) OutboxOf(ctx context.Context, source, id string) ([]proto.Unpublished, error) {
+	if there, err := s.Migrated(ctx); err != nil || !there {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, selectTelling, source, []byte(id))
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	found, err := pgx.CollectRows(rows, unpublished)
+	return django.Telling(found, source, id), s.fault(err)
+}
+
+// ForgetOutbox takes a user of a source out of the outbox, where nobody publishes it: a message that tells of her alone goes. It returns how many told of
+// her.
+func (s *Store) ForgetOutbox(ctx context.Context, source, id string) (n int64, err error) {
+	err = s.update(ctx, s.cfg.RetryFor, func(t *tx) error {
+		rows, err := t.tx.Query(ctx, selectTelling+" FOR UPDATE", source, []byte(id))
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, unpublished)
+		if err != nil {
+			return err
+		}
+		telling := django.Telling(found, source, id)
+		n = int64(len(telling))
+		for _, u := range telling {
+			if proto.ForgetOutcomes(u.Outcomes, id); len(u.Outcomes.GetOutcomes()) == 0 {
+				_, err = t.tx.Exec(ctx, "DELETE FROM ldapsync.outbox WHERE seq = $1", u.Row)
+			} else if body, failed := proto.Marshal(proto.ContentTypeProtobuf, u.Outcomes); failed != nil {
+				return failed
+			} else {
+				_, err = t.tx.Exec(ctx, "UPDATE ldapsync.outbox SET body = $2 WHERE seq = $1", u.Row, body)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // DropOutbox deletes a row of the outbox, which was published.

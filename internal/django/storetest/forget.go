@@ -62,4 +62,37 @@ var forgetCases = map[string]func(*suite){
 			s.Errorf("links: %+v", l)
 		}
 	},
+	"WhatWaitsToBeToldIsForgotten": func(s *suite) {
+		tell := func(source string, ids ...string) {
+			b := proto.OutcomeBatches{Head: &proto.Outcomes{Source: source, By: "apply"}, Time: day}
+			for _, id := range ids {
+				b.Add(proto.OutcomeUserCreated, &proto.Outcome{Id: id})
+			}
+			s.update(func(tx applier.Tx) error { return tx.PutOutcomes(s.Context(), b.Messages()) })
+		}
+		tell(source, "ada")
+		tell(source, "bob", "ada", "adam")
+		tell(source, "adam")
+		tell("lab", "ada")
+		waiting := func(id string, want int) {
+			s.Helper()
+			if rows, err := s.Store.OutboxOf(s.Context(), source, id); err != nil || len(rows) != want {
+				s.Errorf("%d messages tell of %s, want %d; %v", len(rows), id, want, err)
+			}
+		}
+		waiting("ada", 2)
+		waiting("adam", 2)
+		waiting("nobody", 0)
+		for _, want := range []int64{2, 0} {
+			if n, err := s.Store.ForgetOutbox(s.Context(), source, "ada"); n != want || err != nil {
+				s.Errorf("forgotten in %d messages, want %d; %v", n, want, err)
+			}
+		}
+		waiting("ada", 0)
+		waiting("adam", 2)
+		rows, err := s.Store.Outbox(s.Context(), 10)
+		if err != nil || len(rows) != 3 || len(rows[0].Outcomes.GetOutcomes()) != 2 || rows[0].Outcomes.GetId() == "" || rows[2].Outcomes.GetSource() != "lab" {
+			s.Errorf("%v, %v", rows, err)
+		}
+	},
 }

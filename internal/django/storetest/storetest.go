@@ -38,6 +38,8 @@ type Store interface {
 	Stats(context.Context) ([]django.Stats, error)
 	Outbox(ctx context.Context, limit int) ([]proto.Unpublished, error)
 	DropOutbox(ctx context.Context, row int64) error
+	OutboxOf(ctx context.Context, source, id string) ([]proto.Unpublished, error)
+	ForgetOutbox(ctx context.Context, source, id string) (int64, error)
 	Close() error
 }
 
