@@ -102,7 +102,7 @@ func (cp *Checkpoint) Pinned() (snapshot string, ok bool) {
 func (a *Applier) foreign(cp *Checkpoint) error {
 	if !a.cfg.AcceptStream {
 		return fault.New(fault.Stream,
-			"was the state directory lost or moved, or are two systems of one name writing here? if the new stream is the right one, run once with --accept-stream",
+			"was the state directory lost or moved, or are two systems of one name writing here? if the new stream is the right one, give this command --accept-stream, once",
 			"it follows another stream of source %s (%s) than this one (%s)", a.cfg.Source, cp.StreamID, a.stream.StreamID())
 	}
 	a.cfg.Logger.Warn("taking another stream", "target", a.cfg.Target, "source", a.cfg.Source, "was", cp.StreamID, "is", a.stream.StreamID())

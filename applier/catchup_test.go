@@ -191,24 +191,28 @@ func TestReplayIntoAnEmptyDatabase(t *testing.T) {
 	e.want("2 ada in dev", "3 bob")
 }
 
-func TestReplayIsHeldByTheLimit(t *testing.T) {
+func TestReplayIsStoppedByTheLimit(t *testing.T) {
 	e := newEnv(t)
 	e.cfg.Limit = limit.Limit{Count: 1, Percent: 5, On: true}
 	e.upsert("ada")
 	first := e.full(1)
-	e.upsert("bob", "eve", "kim")
+	e.upsert("ada mail=a@x", "bob", "eve", "kim")
 	e.full(1)
 	e.mustApply()
 	done, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first)
-	if err != nil || done.Held == nil || done.Held.Count != 3 {
-		t.Fatalf("%+v, %v", done.Held, err)
+	if err != nil || done.Stopped == nil || done.Stopped.Count != 4 { // ada loses her mail
+		t.Fatalf("%+v, %v", done.Stopped, err)
 	}
+	e.want("1 ada a@x", "2 bob", "3 eve", "4 kim")
 	e.wantPresent("id-ada", "id-bob", "id-eve", "id-kim")
 	e.held[0].Decision = Approved
-	if done, err = New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil || done.Held != nil {
-		t.Fatalf("%+v, %v", done.Held, err)
+	if done, err = New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil || done.Stopped != nil || done.Held != nil {
+		t.Fatalf("%+v, %+v, %v", done.Stopped, done.Held, err)
 	}
 	e.wantPresent("id-ada")
+	if len(e.held) != 0 {
+		t.Errorf("held: %+v", e.held)
+	}
 }
 
 // A live applier at work while a replay pins the target is told so with its next commit, and moves nothing.

@@ -34,6 +34,8 @@ type Config struct {
 	Exclude []string
 	// Limit is that of users removed: ScopeAll holds more accounts than that until a person approves them. Default: off.
 	Limit limit.Limit
+	// Limits are those of what else a replay takes: beyond one of them, or of Limit, nothing is written until a person approves it. Default: off.
+	Limits Limits
 	// AcceptStream takes a stream with another identity than the one applied so far for the same source. Default: false, it is refused.
 	AcceptStream bool
 	// Uncovered says that the stream's entries weren't asked for all that the mapping takes: Preview, then, must be fed the full snapshot that brings it,

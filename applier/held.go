@@ -9,13 +9,14 @@ import (
 // Held is a set of accounts that would become gone and waits for a person, because they are too many at once. It is a row of the target.
 type Held struct {
 	Source string // whose applier judged
-	Change string // ChangeOrphans
+	Change string // ChangeOrphans, ChangeSweep, ChangeReplay with a snapshot, or ChangeRelease
 	Hash   string // proto.HoldHash of kind user, Change and Entries
 	// Count of Of accounts are held, for Reason: which limit was met.
 	Count, Of int
 	Reason    string
 	Since     time.Time // by the store's clock
-	// Entries stand for the accounts: proto.EntryKey of each primary key, in ascending order.
+	// Entries stand for the accounts: proto.EntryKey of each primary key, in ascending order; of each link's id for a sweep. For a replay, 16 bytes
+	// follow each key, which stand for what the entry would lose.
 	Entries []byte
 
 	Decision Decision

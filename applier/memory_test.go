@@ -115,7 +115,7 @@ func (t memoryTx) Write(_ context.Context, kind proto.Kind, changes []Change) er
 			c.Link.PK = c.PK
 			for j, v := range c.Values {
 				if v == (Keep{}) {
-					c.Values[j] = true
+					c.Values[j] = j == 2 // only active by default
 				}
 			}
 		}

@@ -47,7 +47,8 @@ type previewer struct {
 	rough   bool   // some were
 	dated   uint64 // what was published before this sequence may lack what is newly mapped
 	// view gives over something to read while a batch of a state is planned; nil: it has that.
-	view func(ctx context.Context, plan func() error) error
+	view    func(ctx context.Context, plan func() error) error
+	weigher *weigher // counts what is taken; nil: nobody does
 }
 
 // backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.
@@ -178,6 +179,7 @@ func (p *previewer) plan(ctx context.Context, runs []batch) error {
 // waits.
 func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atEnd bool) error {
 	s.atEnd = atEnd
+	given := items
 	items, f, err := gather(ctx, p.over, s, items, true)
 	if err != nil {
 		return err
@@ -185,6 +187,11 @@ func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atE
 	changes, err := plan(s, f, items)
 	if err != nil {
 		return err
+	}
+	if p.weigher != nil && !atEnd {
+		if err := p.weigher.take(ctx, p.over, s, f, given, changes); err != nil {
+			return err
+		}
 	}
 	p.over.absorb(s.kind, changes)
 	for _, c := range changes {

@@ -16,15 +16,17 @@ func (a *Applier) heldRows(ctx context.Context) (rows []Held, err error) {
 	return rows, err
 }
 
-// replaceHeld deletes rows, and writes another one unless that is nil.
+// replaceHeld deletes rows, and writes another one unless that is nil. cp is nil where nothing was applied yet.
 func (a *Applier) replaceHeld(ctx context.Context, cp *Checkpoint, over []Held, put *Held) error {
 	if len(over) == 0 && put == nil {
 		return nil
 	}
 	return a.retry(ctx, func() error {
 		return a.store.Update(ctx, func(tx Tx) error {
-			if err := tx.Advance(ctx, cp, *cp); err != nil {
-				return err
+			if cp != nil {
+				if err := tx.Advance(ctx, cp, *cp); err != nil {
+					return err
+				}
 			}
 			for _, row := range over {
 				if err := tx.DropHeld(ctx, row); err != nil {
@@ -41,7 +43,7 @@ func (a *Applier) replaceHeld(ctx context.Context, cp *Checkpoint, over []Held, 
 
 // judgeHeld looks again at what is held. A sweep that a person approved since is carried out. At the end of a full snapshot one that nobody has
 // decided about shrinks to what the stream still doesn't have. What nobody would hold any more is over: accounts that no entry stands behind where
-// those aren't the directory's, and what is a source's that doesn't feed the target.
+// those aren't the directory's, what is a source's that doesn't feed the target, and replays that nobody has approved.
 func (a *Applier) judgeHeld(ctx context.Context, cp *Checkpoint, full bool) error {
 	if cp == nil {
 		return nil
@@ -55,6 +57,8 @@ func (a *Applier) judgeHeld(ctx context.Context, cp *Checkpoint, full bool) erro
 	for _, row := range rows {
 		switch {
 		case !slices.Contains(a.cfg.Sources, row.Source), row.Change == ChangeOrphans && a.cfg.Scope != ScopeAll:
+			over = append(over, row)
+		case row.Source == a.cfg.Source && row.replayIsOver(full):
 			over = append(over, row)
 		case row.Source == a.cfg.Source && row.Change == ChangeSweep:
 			again = again || row.Decision == Approved || row.Decision == Undecided && full
@@ -78,7 +82,7 @@ func (a *Applier) judgeStrays(ctx context.Context, cp *Checkpoint, s *strays) (*
 	if err != nil {
 		return nil, err
 	}
-	hold := s.hold(a.cfg.Limit, rows)
+	hold := s.hold(a.cfg.limitOf, rows)
 	if hold != nil && hold.Decision == Approved {
 		hold = nil
 	}

@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"ldapsync/internal/limit"
 	"ldapsync/proto"
@@ -116,11 +117,11 @@ func (s *strays) page(ctx context.Context, r Reader, kind proto.Kind, after stri
 
 const sweptBecause = "the snapshot that was applied doesn't have it"
 
-// hold is what a limit keeps from being swept: all of it, or nothing (nil). rows are what was held before. What waits goes on waiting, whatever the
-// limit says now, as long as a stray is among it: else it would go in small portions.
-func (s *strays) hold(l limit.Limit, rows []Held) *Held {
+// hold is what the limits keep from being swept (nil: nobody asks them): all of it, or nothing (nil). rows are what was held before. What waits goes on
+// waiting, whatever the limits say now, as long as a stray is among it: else it would go in small portions.
+func (s *strays) hold(limitOf func(respect) limit.Limit, rows []Held) *Held {
 	h := Held{Source: s.source, Change: ChangeSweep, Hash: hashHeld(ChangeSweep, s.keys), Count: len(s.keys) / 16, Of: s.links[proto.KindUser],
-		Reason: s.exceeds(l), Entries: s.keys}
+		Reason: s.exceeds(limitOf, rows), Entries: s.keys}
 	for _, row := range rows {
 		switch {
 		case row.Source != h.Source || row.Change != ChangeSweep:
@@ -142,23 +143,38 @@ func (s *strays) hold(l limit.Limit, rows []Held) *Held {
 // shares tells whether a stray is among what is held.
 func (s *strays) shares(row Held) bool {
 	held := make(map[[16]byte]bool, len(row.Entries)/16)
-	for entries := row.Entries; len(entries) >= 16; entries = entries[16:] {
-		held[[16]byte(entries)] = true
+	for _, key := range splitKeys(row.Entries) {
+		held[key] = true
 	}
-	for keys := s.keys; len(keys) >= 16; keys = keys[16:] {
-		if held[[16]byte(keys)] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(splitKeys(s.keys), func(key [16]byte) bool { return held[key] })
 }
 
-// exceeds tells how the strays are too many, of one kind or the other.
-func (s *strays) exceeds(l limit.Limit) string {
+// exceeds tells how the strays are too many, of one kind or the other: those that no person has approved for a replay.
+func (s *strays) exceeds(limitOf func(respect) limit.Limit, rows []Held) string {
+	if limitOf == nil {
+		return ""
+	}
+	approved, keys := approvedRemovals(s.source, rows), s.keys
 	for _, kind := range s.kinds {
-		if reason := l.Exceeded(s.astray[kind], s.links[kind]); reason != "" {
-			return fmt.Sprintf("%d of %d %ss aren't in the snapshot: %s", s.astray[kind], s.links[kind], kind, reason)
+		n := 0
+		for _, key := range splitKeys(keys[:16*s.astray[kind]]) {
+			if !approved[key] {
+				n++
+			}
+		}
+		keys = keys[16*s.astray[kind]:]
+		if reason := limitOf(respect{proto.ChangeRemoved, string(kind)}).Exceeded(n, s.links[kind]); reason != "" {
+			return fmt.Sprintf("%d of %d %ss aren't in the snapshot: %s", n, s.links[kind], kind, reason)
 		}
 	}
 	return ""
+}
+
+// splitKeys takes keys of 16 bytes apart.
+func splitKeys(keys []byte) [][16]byte {
+	all := make([][16]byte, 0, len(keys)/16)
+	for ; len(keys) >= 16; keys = keys[16:] {
+		all = append(all, [16]byte(keys))
+	}
+	return all
 }
