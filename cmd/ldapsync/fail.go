@@ -27,6 +27,11 @@ type exit int
 
 func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
+// stopped is an error for which the program ends as where something is held: a person has to look first.
+type stopped struct{ error }
+
+func (s stopped) Unwrap() error { return s.error }
+
 // code shows an error, if there is one, and returns its exit code.
 func (a *app) code(ctx context.Context, err error) int {
 	var e exit
@@ -43,6 +48,9 @@ func (a *app) code(ctx context.Context, err error) int {
 	fmt.Fprintf(a.stderr, "ldapsync: %s\n", oneLine(err.Error()))
 	if hint != "" {
 		fmt.Fprintf(a.stderr, "  hint: %s\n", oneLine(hint))
+	}
+	if errors.As(err, &stopped{}) {
+		return codeLeftovers
 	}
 	return codeOf(class)
 }

@@ -146,9 +146,16 @@ func (h *holder) decideRow(ctx context.Context, f *foundHold, d decision) (outco
 	return o, h.bus.Trigger(ctx, f.Source, &proto.RunRequest{RequestedBy: d.by})
 }
 
-// replayOf returns the command that carries a decision out about a target which is pinned to a snapshot: no pass does, as its applier leaves it
-// alone. "" for one that follows the stream.
+// replayOf returns the command that carries a decision out where no pass does: about a replay, or about a target which is pinned to a snapshot, as its
+// applier leaves it alone. "" for what else is held in one that follows the stream.
 func (h *holder) replayOf(ctx context.Context, f *foundHold) (string, error) {
+	several := false
+	if t := h.cfg.Target(f.Target); t != nil {
+		several = len(t.Sources) > 1
+	}
+	if f.isReplay() {
+		return replayCommand(*f.row, f.Target, several), nil
+	}
 	cp, err := h.stores[f.Target].Checkpoint(ctx, f.Source)
 	if err != nil {
 		return "", err
@@ -157,11 +164,20 @@ func (h *holder) replayOf(ctx context.Context, f *foundHold) (string, error) {
 	if !pinned {
 		return "", nil
 	}
-	command := fmt.Sprintf("ldapsync replay --snapshot %s --to %s", snapshot, f.Target)
-	if t := h.cfg.Target(f.Target); t != nil && len(t.Sources) > 1 {
-		command += " --source " + f.Source
+	return replayCommand(applier.Held{Source: f.Source, Change: applier.ChangeReplay + " " + snapshot}, f.Target, several), nil
+}
+
+// replayCommand is the command whose replay, or release, is held.
+func replayCommand(row applier.Held, target string, several bool) string {
+	command := "ldapsync replay --release"
+	if snapshot, _ := row.Replay(); snapshot != "" {
+		command = "ldapsync replay --snapshot " + snapshot
 	}
-	return command, nil
+	command += " --to " + target
+	if several {
+		command += " --source " + row.Source
+	}
+	return command
 }
 
 // decideSource asks for a pass that carries decisions out. An active service is waited for.
@@ -233,6 +249,8 @@ func (o outcome) line(d decision) string {
 		return fmt.Sprintf("%s: snapshot %d: %s", o.where(), o.Snapshot, o.Decided.line())
 	case o.Target != "" && !o.Waiting:
 		return fmt.Sprintf("%s %s: %s: they stay as they are", d.done, o.short(), o.what())
+	case o.Next != "" && o.isReplay():
+		return fmt.Sprintf("%s %s: %s: %s carries it out", d.done, o.short(), o.what(), o.Next)
 	case o.Next != "":
 		return fmt.Sprintf("%s %s: %s: the target is pinned, and %s carries it out", d.done, o.short(), o.what(), o.Next)
 	case o.Waiting && d.row == applier.Rejected:

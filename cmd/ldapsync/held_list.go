@@ -65,6 +65,8 @@ func (h holdView) deciders() string {
 	switch {
 	case h.Asked != nil && h.Asked.Decision == "reject":
 		return "; rejected by " + printable(h.Asked.By) + ", which the next pass notes"
+	case h.Asked != nil && h.isReplay():
+		return "; approved by " + printable(h.Asked.By) + ", for when it is begun again"
 	case h.Asked != nil:
 		return "; approved by " + printable(h.Asked.By) + ", which the next pass carries out"
 	case h.Rejected:

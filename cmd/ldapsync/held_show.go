@@ -100,7 +100,7 @@ func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error 
 	switch {
 	case f.row == nil:
 		err = h.resolveEntries(ctx, f, s)
-	case f.row.Change == applier.ChangeSweep:
+	case f.row.Change == applier.ChangeSweep, f.isReplay():
 		err = h.resolveLinks(ctx, f, s)
 	default:
 		err = h.resolveRows(ctx, f, s)
@@ -111,7 +111,7 @@ func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error 
 	return err
 }
 
-// keysOf are the keys of what a target holds.
+// keysOf are the keys of what a target holds. What stands behind the keys of a replay's, for what is lost, is like no key.
 func keysOf(row *applier.Held) map[[16]byte]bool {
 	held := map[[16]byte]bool{}
 	for keys := row.Entries; len(keys) >= 16; keys = keys[16:] {

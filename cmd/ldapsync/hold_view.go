@@ -45,6 +45,12 @@ func newHoldView(source string, h extractor.Hold) holdView {
 	return v
 }
 
+// isReplay tells whether it is what a replay, or the release from one, would take.
+func (h holdView) isReplay() bool {
+	_, is := applier.Held{Change: h.Change}.Replay()
+	return h.Target != "" && is
+}
+
 // short is enough of the hash for a person to type.
 func (h holdView) short() string { return shortHash(h.Hash) }
 
@@ -73,6 +79,13 @@ func (h holdView) what() string {
 		return n("account", "accounts") + " would count as removed: no entry of the directory stands behind them"
 	case applier.ChangeSweep:
 		return plural(h.Count, "account or group", "accounts and groups") + " would count as removed: the snapshot that was caught up with doesn't have them"
+	}
+	if snapshot, is := (applier.Held{Change: h.Change}).Replay(); is {
+		doing := "the release"
+		if snapshot != "" {
+			doing = "replaying snapshot " + snapshot
+		}
+		return doing + " would take something from " + plural(h.Count, "account or group", "accounts and groups")
 	}
 	return n("account", "accounts") + ": " + h.Change // of a later version
 }

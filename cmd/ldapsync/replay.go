@@ -23,6 +23,8 @@ import (
 type replayOptions struct {
 	source, snapshot, to, as     string
 	release, dryRun, yes, asJSON bool
+	acceptStream                 bool
+	approve                      []string // hashes of what the plan has shown to be stopped
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -32,14 +34,19 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Make a database equal to a past snapshot, or bring it back to the present",
 		Long: `Makes a target's database equal to a past snapshot, from the stream alone: to roll back an accident in the directory, or to fill the database of
 a new application or a staging copy, which --to names by its URL; the tables of ldapsync are made in it, those of Django must be there. Every row is compared,
-so that what was edited by hand is put right, too. Accounts that the snapshot doesn't have count as removed, under the source's limit of users.
+so that what was edited by hand is put right, too. Accounts and groups that the snapshot doesn't have count as removed.
+
+What it would take, accounts, groups, memberships, flags, activity, values, is put to the source's limits first. Beyond one of them nothing is written: exit code 4 and a hash
+say so, "ldapsync held show HASH" shows whom it is about, and the same command with --approve HASH does it, for exactly what was shown; so it does
+once somebody else has approved it with "ldapsync held approve".
 
 The target is pinned to the snapshot then: runs and services leave it alone until it is released, which brings it to the last snapshot again and lets it
 follow. A replay that was interrupted goes on when it is started again; one that was done before writes nothing.
 
 REF is what "ldapsync snapshots" takes: a number, latest, latest~2, a time. The plan is shown first.
 
-Exit codes: 0 done, 3 a dry run found a difference, 4 done but something is held or retrying, 6 database, 7 stream or state directory.`,
+Exit codes: 0 done, 3 a dry run found a difference, 4 a limit is met and nothing was done, or done but something is held or retrying, 6 database,
+7 stream or state directory.`,
 		Example: "  ldapsync replay --snapshot latest~1 --to default --dry-run\n  ldapsync replay --snapshot \"2026-11-20 08:00\" --to default\n" +
 			"  ldapsync replay --snapshot latest --to sqlite:////srv/new/db.sqlite3 --as default --yes\n  ldapsync replay --release --to default",
 		Args: func(c *cobra.Command, args []string) error {
@@ -61,6 +68,8 @@ Exit codes: 0 done, 3 a dry run found a difference, 4 done but something is held
 	f.BoolVar(&o.release, "release", false, "end it: bring the target to the present, and let it follow the stream again")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the plan, change nothing; exit code 3 if there is something to do")
 	f.BoolVarP(&o.yes, "yes", "y", false, "don't ask")
+	f.StringSliceVar(&o.approve, "approve", nil, "take what the limits would stop: exactly what the plan has shown under this `HASH`")
+	f.BoolVar(&o.acceptStream, "accept-stream", false, "go on although the stream isn't the one that the target knows (a state directory was lost)")
 	f.BoolVar(&o.asJSON, "json", false, "print the plan and what was done as JSON")
 	return c
 }
@@ -92,13 +101,9 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 		return err
 	}
 	defer r.close()
-	if err := r.open(ctx); err != nil {
+	if err := r.look(ctx); err != nil {
 		return err
 	}
-	if err := r.planAll(ctx); err != nil {
-		return err
-	}
-	r.progress.end()
 	if o.dryRun {
 		return r.printPlan()
 	}
@@ -107,10 +112,34 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 			return err
 		}
 	}
+	if err := r.mayStart(ctx); err != nil {
+		return err
+	}
 	if err := a.confirm(o.yes, "Do it?"); err != nil {
 		return err
 	}
 	return r.carryOut(ctx)
+}
+
+// looks is how often a history may be cut, or entries erased, while the plan is made.
+const looks = 5
+
+// look finds the streams and the snapshot in each, and plans. It starts over where the history changes meanwhile: nothing was shown yet.
+func (r *replayer) look(ctx context.Context) error {
+	defer r.progress.end()
+	if err := r.openStreams(ctx); err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		err := r.resolve(ctx)
+		if err == nil {
+			err = r.planAll(ctx)
+		}
+		if !errors.Is(err, proto.ErrCut) || n == looks || ctx.Err() != nil {
+			return err
+		}
+		r.logger.Info("the history changed while it was read; looking again", "because", err)
+	}
 }
 
 // replayer is a replay at work: a run of one target.
@@ -121,6 +150,9 @@ type replayer struct {
 	store  store
 	steps  []*replayStep
 	plan   replayPlan
+
+	stops     []applier.Held // what the limits would stop, by the plan
+	approvals []applier.Approval
 }
 
 // replayStep is the part of a replay that one source has.
@@ -186,26 +218,33 @@ func (o *replayOptions) target(cfg *config.Config) (*config.Target, error) {
 	return &t, nil
 }
 
-// open finds the streams, and the snapshot in each.
-func (r *replayer) open(ctx context.Context) error {
-	none := fault.New(fault.Failed, "ldapsync run makes one", "no snapshot was committed yet")
+// noSnapshot is what a replay of a source without any ends with.
+func noSnapshot() error {
+	return fault.New(fault.Failed, "ldapsync run makes one", "no snapshot was committed yet")
+}
+
+// openStreams opens the bus, and makes sure of our tables.
+func (r *replayer) openStreams(ctx context.Context) error {
 	if !r.cfg.NATS.URL.IsSet() && !bus.HasStore(r.cfg.State) {
-		return none
+		return noSnapshot()
 	}
 	var err error
 	if r.bus, err = r.openBus(ctx, r.cfg, patience(r.sources), r.logger); err != nil {
 		return err
 	}
-	if err := r.ownTables(ctx); err != nil {
-		return err
-	}
+	return r.ownTables(ctx)
+}
+
+// resolve finds the snapshot in each stream.
+func (r *replayer) resolve(ctx context.Context) error {
+	r.steps = nil
 	if len(r.sources) > 1 && !r.release && strings.Trim(r.snapshot, "0123456789") == "" {
 		return usage("add --source, or name a time", "--snapshot %s: each source of target %s has snapshots of its own", r.snapshot, r.target.Name)
 	}
 	for _, s := range r.sources {
 		log, err := r.bus.OpenLog(ctx, s.Name)
 		if errors.Is(err, proto.ErrNotFound) {
-			return none
+			return noSnapshot()
 		}
 		if err != nil {
 			return err
@@ -267,6 +306,7 @@ func (r *replayer) step(ctx context.Context, s *config.Source, log *bus.Log) (*r
 	if step.config, err = application(r.cfg, r.target, s, r.store, r.logger); err != nil {
 		return nil, err
 	}
+	step.config.AcceptStream = r.acceptStream
 	step.config.RetryFor, step.config.Outcomes = s.Retry.For, doneBy(r.target, byReplay)
 	step.config.OnProgress = func(n uint64) { r.progress.applied(r.target.Name, n) }
 	step.applier = applier.New(step.config, r.store, log)
@@ -300,11 +340,7 @@ func (r *replayer) carryOut(ctx context.Context) error {
 		}
 	}
 	for _, step := range r.steps {
-		do := func() (applier.Replayed, error) { return step.applier.Replay(ctx, step.point) }
-		if r.release {
-			do = func() (applier.Replayed, error) { return step.applier.Release(ctx) }
-		}
-		done, err := do()
+		done, err := r.do(ctx, step)
 		r.result.replayed(r.target.Name, step.source.Name, done)
 		if !r.url() {
 			r.mirror(ctx, r.target.Name, step.source.Name)
@@ -313,6 +349,10 @@ func (r *replayer) carryOut(ctx context.Context) error {
 			r.progress.end()
 			r.logger.Warn("the target stays pinned half-way: the same command goes on, replay --release brings it to the present", "target", r.target.Name)
 			return fmt.Errorf("target %s: %w", r.target.Name, err)
+		}
+		if done.Stopped != nil { // what it would take has changed since the plan
+			r.progress.end()
+			return r.stop([]applier.Held{*done.Stopped})
 		}
 		r.placed = append(r.placed, step.source.Name)
 	}
@@ -329,4 +369,12 @@ func (r *replayer) carryOut(ctx context.Context) error {
 		return failed
 	}
 	return r.result.exit(false)
+}
+
+// do replays or releases one source's part.
+func (r *replayer) do(ctx context.Context, step *replayStep) (applier.Replayed, error) {
+	if r.release {
+		return step.applier.Release(ctx, r.approvals...)
+	}
+	return step.applier.Replay(ctx, step.point, r.approvals...)
 }

@@ -19,7 +19,8 @@ type replayPlan struct {
 	Snapshots []replayedSnapshot `json:"snapshots"`
 	Changes   []planned          `json:"changes"` // the first of them
 	Totals    map[string]int     `json:"totals"`  // by action
-	Held      holds              `json:"held"`    // what the limits would keep from being removed
+	Stopped   holds              `json:"stopped"` // by the limits: nothing is done until this is approved
+	Held      holds              `json:"held"`    // what is held already, and stays
 	Counted   bool               `json:"counted"` // the database is empty: the entries were counted, and the changes aren't listed
 	Rough     bool               `json:"rough"`   // there are so many changes that a few names may come out otherwise
 	Note      string             `json:"note"`
@@ -44,7 +45,8 @@ const plannedMost = 1000
 
 // planAll plans every step.
 func (r *replayer) planAll(ctx context.Context) error {
-	r.plan = replayPlan{Target: r.target.Name, Changes: []planned{}, Totals: map[string]int{}, Held: holds{}, Note: planNote}
+	r.plan = replayPlan{Target: r.target.Name, Changes: []planned{}, Totals: map[string]int{}, Stopped: holds{}, Held: holds{}, Note: planNote}
+	r.stops = nil
 	for _, step := range r.steps {
 		r.plan.Snapshots = append(r.plan.Snapshots, replayedSnapshot{step.source.Name, step.snapshot.Number, step.snapshot.Ended, step.state})
 		empty, err := r.empty(ctx, step.source.Name)
@@ -93,7 +95,7 @@ func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 	if err != nil {
 		return err
 	}
-	done, err := step.applier.PreviewReplay(ctx, step.point, func(kind proto.Kind, c applier.Change) {
+	each := func(kind proto.Kind, c applier.Change) {
 		key := string(kind) + c.ID
 		if before, ok := waiting[key]; ok {
 			delete(waiting, key)
@@ -109,9 +111,19 @@ func (r *replayer) planStep(ctx context.Context, step *replayStep) error {
 		if len(r.plan.Changes) < plannedMost {
 			r.plan.Changes = append(r.plan.Changes, d.describe(ctx, kind, c))
 		}
-	})
+	}
+	var done applier.Replayed
+	if r.release {
+		done, err = step.applier.PreviewRelease(ctx, each)
+	} else {
+		done, err = step.applier.PreviewReplay(ctx, step.point, each)
+	}
 	if err != nil {
 		return err
+	}
+	if done.Stopped != nil {
+		r.stops = append(r.stops, *done.Stopped)
+		r.plan.Stopped = append(r.plan.Stopped, newRowView(r.target.Name, *done.Stopped))
 	}
 	r.plan.Rough = r.plan.Rough || done.Rough
 	if done.Held != nil {
@@ -161,7 +173,7 @@ func (r *replayer) printPlan() error {
 	switch {
 	case r.plan.all() > 0:
 		return exit(codeDifference)
-	case len(r.plan.Held.open()) > 0:
+	case len(r.plan.Held.open())+len(r.plan.Stopped) > 0:
 		return exit(codeLeftovers)
 	}
 	return nil
@@ -187,6 +199,7 @@ func (r *replayer) printPlanLines() error {
 		w.line("source %s: snapshot %d of %s: %s and %s", s.Source, s.Snapshot, localTime(s.Committed), plural(s.Users, "user", "users"), plural(s.Groups, "group", "groups"))
 	}
 	r.plan.Held.preview(w)
+	r.printStops(w)
 	doing := "to make it equal"
 	if r.release {
 		doing = "to bring it to the present"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"ldapsync/applier"
 	"ldapsync/callbacks"
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
@@ -101,7 +102,10 @@ func (r *runner) leftovers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.result.holding(t.Name, rows)
+		r.result.holding(t.Name, slices.DeleteFunc(rows, func(row applier.Held) bool {
+			_, is := row.Replay()
+			return is // it waits for whoever wants the replay, and keeps nothing from being done
+		}))
 		for _, source := range t.Sources {
 			letters, err := r.stores[t.Name].Letters(ctx, django.LetterFilter{Source: source}, 0)
 			if err != nil {

@@ -102,7 +102,7 @@ func cmdTeam(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var shownHash = regexp.MustCompile(`held show ([0-9a-f]{8,32})`)
+var shownHash = regexp.MustCompile(`(?:held show|--approve) ([0-9a-f]{8,32})`)
 
 // cmdHash keeps the hash of a hold that the last program has named.
 func cmdHash(ts *testscript.TestScript, neg bool, args []string) {

@@ -144,6 +144,11 @@ func application(cfg *config.Config, t *config.Target, s *config.Source, st stor
 		DeleteGroups: t.Groups.OnRemoved == "delete",
 		Adopt:        applier.Adoption{Existing: t.Adopt.Existing, Privileged: t.Adopt.Privileged},
 		Scope:        applier.Scope(t.Removal.Scope), Sources: t.Sources, Exclude: t.Removal.Exclude, Limit: limit.Limit(s.Limits.Users),
+		Limits: applier.Limits{
+			Groups: limit.Limit(s.Limits.Groups), Memberships: limit.Limit(s.Limits.Memberships), GroupMemberships: limit.Limit(s.Limits.GroupMemberships),
+			Staff: limit.Limit(s.Limits.Staff), Superusers: limit.Limit(s.Limits.Superusers), Deactivated: limit.Limit(s.Limits.Deactivated),
+			Attributes: limit.Limit(s.Limits.Attributes),
+		},
 		Outcomes: doneBy(t, byApply),
 		Logger:   logger,
 	}
