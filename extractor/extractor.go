@@ -168,6 +168,9 @@ func (s *state) pinned() string {
 // sameID refuses a pass in which everybody would get another id: those known so far would all be missing.
 func (p *pass) sameID() error {
 	was, is := p.state.pinned(), p.question.GetIdAttribute()
+	if was == Username && is == Username {
+		return p.sameNames()
+	}
 	if was == "" || strings.EqualFold(was, is) {
 		return nil
 	}
@@ -180,6 +183,7 @@ func (e *Extractor) newPass(s *state, session Session, send func(context.Context
 	question := proto.Clone(info.Question)
 	if question.GetIdAttribute() == "" {
 		question.IdAttribute = Username
+		e.nameIDs(question, s.question)
 	}
 	return &pass{
 		cfg: e.cfg, log: e.log, state: s, session: session, question: question,

@@ -899,8 +899,12 @@ type Question struct {
 	// Names of the attributes asked for, folded and sorted.
 	Attributes    []string `protobuf:"bytes,5,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	NamingContext string   `protobuf:"bytes,6,opt,name=naming_context,json=namingContext,proto3" json:"naming_context,omitempty"`
-	// The attribute that gives entries their id.
-	IdAttribute   string `protobuf:"bytes,7,opt,name=id_attribute,json=idAttribute,proto3" json:"id_attribute,omitempty"`
+	// The attribute that gives entries their id; "(username)" where the directory has none, and the folded name of an entry is its id.
+	IdAttribute string `protobuf:"bytes,7,opt,name=id_attribute,json=idAttribute,proto3" json:"id_attribute,omitempty"`
+	// In that case the attributes that a user's name is taken from, folded: the first one that she has. Absent where users have never been read.
+	UserNames []string `protobuf:"bytes,8,rep,name=user_names,json=userNames,proto3" json:"user_names,omitempty"`
+	// The same for groups.
+	GroupNames    []string `protobuf:"bytes,9,rep,name=group_names,json=groupNames,proto3" json:"group_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -982,6 +986,20 @@ func (x *Question) GetIdAttribute() string {
 		return x.IdAttribute
 	}
 	return ""
+}
+
+func (x *Question) GetUserNames() []string {
+	if x != nil {
+		return x.UserNames
+	}
+	return nil
+}
+
+func (x *Question) GetGroupNames() []string {
+	if x != nil {
+		return x.GroupNames
+	}
+	return nil
 }
 
 // SnapshotStarted opens a snapshot.
@@ -2135,7 +2153,7 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12(\n" +
 	"\x05group\x18\x03 \x01(\v2\x12.ldapsync.v1.GroupR\x05group\x12\x1a\n" +
-	"\bapproved\x18\x04 \x01(\tR\bapproved\"\xe4\x01\n" +
+	"\bapproved\x18\x04 \x01(\tR\bapproved\"\xa4\x02\n" +
 	"\bQuestion\x12\x14\n" +
 	"\x05bases\x18\x01 \x03(\tR\x05bases\x12\x1f\n" +
 	"\vuser_filter\x18\x02 \x01(\tR\n" +
@@ -2146,7 +2164,11 @@ const file_ldapsync_v1_events_proto_rawDesc = "" +
 	"attributes\x18\x05 \x03(\tR\n" +
 	"attributes\x12%\n" +
 	"\x0enaming_context\x18\x06 \x01(\tR\rnamingContext\x12!\n" +
-	"\fid_attribute\x18\a \x01(\tR\vidAttribute\"\xdf\x01\n" +
+	"\fid_attribute\x18\a \x01(\tR\vidAttribute\x12\x1d\n" +
+	"\n" +
+	"user_names\x18\b \x03(\tR\tuserNames\x12\x1f\n" +
+	"\vgroup_names\x18\t \x03(\tR\n" +
+	"groupNames\"\xdf\x01\n" +
 	"\x0fSnapshotStarted\x12\x1a\n" +
 	"\bsnapshot\x18\x01 \x01(\x04R\bsnapshot\x12\x1b\n" +
 	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12\x12\n" +

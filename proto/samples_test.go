@@ -21,6 +21,7 @@ func samples() map[proto.Type][]proto.Message {
 	for kind, m := range forgetSamples() {
 		all[kind] = append(all[kind], m)
 	}
+	all[proto.TypeSnapshotStarted] = append(all[proto.TypeSnapshotStarted], namesSample())
 	all[outcomes] = append(all[outcomes], outcomesSample())
 	return all
 }
@@ -111,6 +112,13 @@ func forgetSamples() map[proto.Type]proto.Message {
 		proto.TypeSnapshotForgot: &proto.SnapshotForgot{Snapshot: 12, Forget: forget, Messages: 3, Note: "still in the directory"},
 		request:                  &proto.RunRequest{Id: "request-3", RequestedBy: "grace", Forgets: []*proto.Forget{forget}},
 	}
+}
+
+// namesSample is of a source whose ids are names.
+func namesSample() proto.Message {
+	return &proto.SnapshotStarted{Snapshot: 13, StreamId: "Zk9nq3", Server: "ldap://ldap.example.com:389",
+		Question: &proto.Question{Bases: []string{"dc=example,dc=com"}, UserFilter: "(uid=*)", GroupFilter: "(cn=*)", Scope: "subtree",
+			Attributes: []string{"cn", "mail", "uid"}, IdAttribute: "(username)", UserNames: []string{"uid", "mail"}, GroupNames: []string{"cn"}}}
 }
 
 // Whoever knows user.upserted can read user.replaced: fields that both have are the same.
