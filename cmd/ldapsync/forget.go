@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -33,7 +34,7 @@ func (a *app) forgetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "forget ID|DN|USERNAME... --reason TEXT",
 		Short: "Erase people who are gone from the history",
-		Long: `Erases people from the history of the directory, and from ldapsync's own tables: those who are no longer in the directory, and whose removal every
+		Long: `Erases people from the history of the directory, from the outcomes, and from ldapsync's own tables: those who are no longer in the directory, and whose removal every
 target has seen. Their accounts in Django are the application's: one that is still there is named and left alone, with exit code 4. The history stays
 replayable for everyone else. It can't be undone. An active service does it at once; without one, the next ldapsync run does.`,
 		Args: arguments(1, 1000, "an id, a DN or a username"),
@@ -81,6 +82,10 @@ type forgottenTarget struct {
 	Account string `json:"account,omitempty"` // in Django: it stays
 	Letters int64  `json:"dead_letters"`      // of hers; afterwards those that were dropped
 	Link    bool   `json:"link"`              // there is one; afterwards it was dropped
+	// Messages of the target's outcomes that tell of her; afterwards those that were erased, or that she was taken out of before they were told.
+	Outcomes int `json:"outcomes"`
+
+	present bool // her link is, as far as the target knows
 }
 
 // forgetter forgets.
@@ -128,6 +133,11 @@ func (a *app) forget(ctx context.Context, o forgetOptions, names []string) error
 	}
 	if err := a.confirm(o.yes, "Erase this for good?"); err != nil {
 		return err
+	}
+	for _, p := range people {
+		if err := f.awaitOutcomes(ctx, p); err != nil {
+			return err
+		}
 	}
 	for _, s := range sources {
 		if err := f.eraseFrom(ctx, s, people); err != nil {
@@ -203,7 +213,7 @@ func (f *forgetter) find(ctx context.Context, s *config.Source, name string) (*f
 			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
 		p.Targets = append(p.Targets, held)
-		there = there || held.Account != "" || held.Letters > 0 || held.Link
+		there = there || held.Account != "" || held.Letters > 0 || held.Link || held.Outcomes > 0
 	}
 	if !there {
 		return nil, nil
@@ -278,10 +288,13 @@ func (f *forgetter) findInTarget(ctx context.Context, t *config.Target, p *forgo
 		return found, err
 	}
 	found.Letters = int64(len(letters))
+	if found.Outcomes, err = f.outcomesOf(ctx, t, p); err != nil {
+		return found, err
+	}
 	err = st.View(ctx, func(r applier.Reader) error {
 		links, err := r.Links(ctx, p.Source, proto.KindUser, []string{p.ID})
-		if found.Link = len(links) > 0; found.Link && p.DN == "" {
-			p.DN = links[0].DN
+		if found.Link = len(links) > 0; found.Link {
+			p.DN, found.present = cmp.Or(p.DN, links[0].DN), links[0].State == applier.Present
 		}
 		return err
 	})
@@ -295,14 +308,16 @@ func (f *forgetter) forgetIn(ctx context.Context, p *forgotten) error {
 	}
 	for i := range p.Targets {
 		t := &p.Targets[i]
-		if t.Letters == 0 && !t.Link {
-			continue
+		if t.Letters > 0 || t.Link {
+			done, err := f.stores[t.Target].Forget(ctx, p.Source, p.ID)
+			if err != nil {
+				return fmt.Errorf("target %s: %w", t.Target, err)
+			}
+			t.Letters, t.Link = done.Letters, done.Link
 		}
-		done, err := f.stores[t.Target].Forget(ctx, p.Source, p.ID)
-		if err != nil {
-			return fmt.Errorf("target %s: %w", t.Target, err)
+		if err := f.eraseOutcomes(ctx, t, p); err != nil { // behind all that could still be done to her account
+			return err
 		}
-		t.Letters, t.Link = done.Letters, done.Link
 	}
 	return nil
 }

@@ -19,14 +19,17 @@ func (f *forgetter) printPlan(people []*forgotten) error {
 }
 
 func (t forgottenTarget) plan() string {
-	letters := fmt.Sprintf("%d dead letters", t.Letters)
+	rest := fmt.Sprintf("%d dead letters", t.Letters)
+	if t.Outcomes > 0 {
+		rest += "; " + plural(t.Outcomes, "message", "messages") + " of outcomes"
+	}
 	switch {
 	case t.Account != "":
-		return "account " + printable(t.Account) + " is still there, and stays; " + letters
+		return "account " + printable(t.Account) + " is still there, and stays; " + rest
 	case t.Link:
-		return "what her account was; " + letters
-	case t.Letters > 0:
-		return letters
+		return "what her account was; " + rest
+	case t.Letters > 0 || t.Outcomes > 0:
+		return rest
 	}
 	return "nothing"
 }
@@ -76,7 +79,7 @@ func (p *forgotten) print(w *lines) {
 		w.line("source %s: snapshot %d: %d messages erased", p.Source, p.Snapshot, p.Erased)
 	}
 	for _, t := range p.Targets {
-		if t.Letters > 0 || t.Link {
+		if t.Letters > 0 || t.Link || t.Outcomes > 0 {
 			w.line("target %s: forgotten", t.Target)
 		}
 		if t.Account != "" {

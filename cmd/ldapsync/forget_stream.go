@@ -80,7 +80,7 @@ func (f *forgetter) awaitConsumers(ctx context.Context, s *config.Source, log *b
 			return err
 		}
 		if !serving || time.Since(begun) > consumersPatience {
-			return fault.New(fault.Failed, "let it catch up (ldapsync run, or its service), or drop it if it won't come back (ldapsync consumers)",
+			return fault.New(fault.Failed, "let it catch up (ldapsync run, or its service); if it won't come back: "+dropCommand(s.Name, who),
 				"source %s: %s is at sequence %d and hasn't seen the removal of %s, %d", s.Name, who, floor, printable(p.ID), p.last)
 		}
 		select {

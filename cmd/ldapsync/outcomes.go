@@ -34,11 +34,15 @@ func doneBy(t *config.Target, name string) string {
 
 // publishOutcomes publishes what lies in a target's outbox.
 func publishOutcomes(ctx context.Context, b *bus.Bus, t *config.Target, outbox bus.Outbox) (int, error) {
-	contentType := proto.ContentTypeProtobuf
+	return b.PublishOutcomes(ctx, t.Name, outcomesEncoding(t), outbox)
+}
+
+// outcomesEncoding is the content type of a target's outcomes.
+func outcomesEncoding(t *config.Target) string {
 	if t.Encoding == "json" {
-		contentType = proto.ContentTypeJSON
+		return proto.ContentTypeJSON
 	}
-	return b.PublishOutcomes(ctx, t.Name, contentType, outbox)
+	return proto.ContentTypeProtobuf
 }
 
 // tellOutcomes is what a command does when it is done: its work counts, whether it can be told or not.

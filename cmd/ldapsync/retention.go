@@ -4,13 +4,11 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"strings"
 	"time"
 
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
-	"ldapsync/proto"
 )
 
 // retain cuts off what the source's history need not keep. A failure costs room on the disk, nothing else: it is logged.
@@ -29,12 +27,9 @@ func retain(ctx context.Context, s *config.Source, log *bus.Log, logger *slog.Lo
 	}
 }
 
-// dropCommand drops a consumer, as a position names it: a target, or another program's durable.
+// dropCommand drops a consumer, as retention and the floor of a stream name it.
 func dropCommand(source, consumer string) string {
-	if target, is := strings.CutPrefix(consumer, "target "); is {
-		return "ldapsync consumers drop " + source + " " + target
-	}
-	return "nats consumer rm " + proto.StreamName(source) + " " + strings.TrimPrefix(consumer, "consumer ")
+	return "ldapsync consumers drop " + source + " " + bus.Position{Consumer: consumer}.Name()
 }
 
 // kept is how much of a source's history stays: what is to be kept, but never less than the limits look back at. 0 is all of it.

@@ -62,3 +62,31 @@ func readStreams(ts *testscript.TestScript) []byte {
 	ts.Check(streams.Err())
 	return all.Bytes()
 }
+
+// cmdDurable does what a program does that reads a stream by a durable consumer.
+func cmdDurable(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "durable make|read STREAM NAME"
+	want(ts, neg, args, 3, usage)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := nats.Connect(ts.Getenv("NATS_URL"))
+	ts.Check(err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	ts.Check(err)
+	switch args[0] {
+	case "make":
+		_, err := js.CreateConsumer(ctx, args[1], jetstream.ConsumerConfig{Durable: args[2], AckPolicy: jetstream.AckExplicitPolicy})
+		ts.Check(err)
+	case "read":
+		consumer, err := js.Consumer(ctx, args[1], args[2])
+		ts.Check(err)
+		for left := consumer.CachedInfo().NumPending; left > 0; left-- {
+			m, err := consumer.Next(jetstream.FetchContext(ctx))
+			ts.Check(err)
+			ts.Check(m.DoubleAck(ctx))
+		}
+	default:
+		ts.Fatalf("usage: %s", usage)
+	}
+}

@@ -100,6 +100,8 @@ func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world)
 //	nats                           starts a NATS server and points NATS_URL at it
 //	stream FILE                    writes what the NATS server holds to a file: headers and data
 //	told REGEXP                    waits until a line of that matches
+//	durable make STREAM NAME       another program makes a durable consumer there
+//	durable read STREAM NAME       it sees all there is, and says so
 //	hash VARIABLE [TEXT]           keeps the hash of the hold that the last program named (in a line with the text)
 //	mark                           remembers the database's state
 //	unwritten [REGEXP]             nothing was written to the database (to tables that match) since mark
@@ -120,7 +122,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"exits": cmdExits, "slapd": cmdSlapd, "ldap": cmdLDAP, "database": cmdDatabase, "rows": cmdRows, "sql": cmdSQL,
 		"user": cmdUser, "nobody": cmdNobody, "superuser": cmdSuperuser, "password": cmdPassword, "admin": cmdAdmin,
 		"waits": cmdWaits, "nats": cmdNATS, "mark": cmdMark, "unwritten": cmdUnwritten,
-		"django": cmdDjango, "session": cmdSession, "group": cmdGroup, "id": cmdID, "stream": cmdStream, "told": cmdTold,
+		"django": cmdDjango, "session": cmdSession, "group": cmdGroup, "id": cmdID, "stream": cmdStream, "told": cmdTold, "durable": cmdDurable,
 		"hire": cmdHire, "leave": cmdLeave, "alter": cmdAlter, "team": cmdTeam, "hash": cmdHash,
 	}
 }

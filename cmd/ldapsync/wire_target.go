@@ -40,6 +40,8 @@ type store interface {
 	RetryLetters(ctx context.Context, f django.LetterFilter) (int, error)
 	Stats(ctx context.Context) ([]django.Stats, error)
 	bus.Outbox
+	OutboxOf(ctx context.Context, source, id string) ([]proto.Unpublished, error)
+	ForgetOutbox(ctx context.Context, source, id string) (int64, error)
 	Close() error
 }
 

@@ -70,21 +70,23 @@ func (b *Bus) EraseOutcomes(ctx context.Context, target, contentType string, out
 	return trace, nil
 }
 
-// OutcomesPositions returns where the durable consumers of a target's outcomes are, the lowest first. None if there is no stream.
-func (b *Bus) OutcomesPositions(ctx context.Context, target string) (all []Position, err error) {
+// OutcomesPositions returns where the durable consumers of a target's outcomes are, the lowest first, and the last sequence there is. None and 0 if there
+// is no stream.
+func (b *Bus) OutcomesPositions(ctx context.Context, target string) (all []Position, last uint64, err error) {
 	info, err := b.outcomesInfo(ctx, target)
 	if info == nil {
-		return nil, err
+		return nil, 0, err
 	}
 	err = b.retry(ctx, "consumers of "+info.Config.Name, func(ctx context.Context) error {
 		stream, err := b.js.Stream(ctx, info.Config.Name)
 		if err == nil {
-			all, err = durables(ctx, stream, stream.CachedInfo().State.LastSeq)
+			last = stream.CachedInfo().State.LastSeq
+			all, err = durables(ctx, stream, last)
 		}
 		return err
 	})
 	inOrder(all)
-	return all, err
+	return all, last, err
 }
 
 // outcomesInfo is the stream of a target's outcomes as it is; nil if there is none.
@@ -133,7 +135,7 @@ func (b *Bus) traceOutcomes(ctx context.Context, target, source, id string, thro
 	if len(trace.Sequences) == 0 {
 		return trace, nil
 	}
-	all, err := b.OutcomesPositions(ctx, target)
+	all, _, err := b.OutcomesPositions(ctx, target)
 	if err == nil && len(all) > 0 && all[0].Sequence < trace.Sequences[len(trace.Sequences)-1] {
 		trace.Unseen = &all[0]
 	}

@@ -155,7 +155,7 @@ func TestOutcomesAreErasedWhenEverybodyHasSeenThem(t *testing.T) {
 	o := &outbox{}
 	o.putBatch("corp", "ada")
 	publishOutcomes(t, b, o, 1)
-	if all, err := b.OutcomesPositions(soon(t), "site"); err != nil || len(all) > 0 {
+	if all, last, err := b.OutcomesPositions(soon(t), "site"); err != nil || len(all) > 0 || last != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	c, err := b.js.CreateConsumer(t.Context(), proto.OutcomesStream("site"), jetstream.ConsumerConfig{Durable: "crm", AckPolicy: jetstream.AckExplicitPolicy})
@@ -191,7 +191,7 @@ func TestOutcomesAreErasedWhenEverybodyHasSeenThem(t *testing.T) {
 	}
 	eraseOutcomes(t, b, o, 1)
 	wantOutcomes(t, b, "ada", "kim")
-	if all, err := b.OutcomesPositions(soon(t), "site"); err != nil || len(all) != 1 || all[0].Sequence != 2 {
+	if all, last, err := b.OutcomesPositions(soon(t), "site"); err != nil || last != 3 || len(all) != 1 || all[0].Sequence != 2 {
 		t.Errorf("%+v, %v", all, err)
 	}
 }

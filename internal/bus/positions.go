@@ -32,12 +32,13 @@ const (
 	durablePrefix = "consumer "
 )
 
-// Target tells whether the consumer is a target, and its name.
-func (p Position) Target() (name string, is bool) { return strings.CutPrefix(p.Consumer, targetPrefix) }
+// Durable tells whether the consumer is a durable one.
+func (p Position) Durable() bool { return strings.HasPrefix(p.Consumer, durablePrefix) }
 
-// Durable tells whether the consumer is a durable one, and its name.
-func (p Position) Durable() (name string, is bool) {
-	return strings.CutPrefix(p.Consumer, durablePrefix)
+// Name is the name of the target, or of the durable.
+func (p Position) Name() string {
+	_, name, _ := strings.Cut(p.Consumer, " ")
+	return name
 }
 
 // mirrored is a position of a target as it is kept on the bus.
