@@ -91,6 +91,7 @@ func (r *reader) rows(ctx context.Context, t *table, query string, args ...any) 
 	return found, err
 }
 
+// Memberships goes by the users: the unary plus keeps SQLite from going through all memberships of the source's groups for each batch.
 func (r *reader) Memberships(ctx context.Context, source string, users []string) ([]applier.Membership, error) {
 	j := r.store.model.Membership
 	if j == nil || !r.migrated || len(users) == 0 {
@@ -106,7 +107,7 @@ func (r *reader) Memberships(ctx context.Context, source string, users []string)
 		found = append(found, applier.Membership{User: keyText(userKey, user), Group: keyText(groupKey, group)})
 		return nil
 	}, `SELECT +`+quote(j.User)+`, +`+quote(j.Group)+` FROM `+quote(j.Name)+`
-		WHERE `+quote(j.User)+` IN (SELECT value FROM json_each(?)) AND `+quote(j.Group)+` IN (
+		WHERE `+quote(j.User)+` IN (SELECT value FROM json_each(?)) AND +`+quote(j.Group)+` IN (
 			SELECT `+keySQL(groupKey, "pk")+` FROM ldapsync_link
 			WHERE source = ? AND kind = 'group' AND state = 'present' AND pk <> '')`,
 		keyList(userKey, users), source)
