@@ -10,15 +10,22 @@ import (
 // Preview plans, in one read-only transaction, what would be done: first for the events of the stream that aren't applied yet, then
 // for those that feed hands to its argument. each is called for every change but Unchanged and Touch, and may be nil. Nothing is
 // written or created. What a preview can't know is what the database refuses at the moment of writing.
+//
+// In a Brief store it takes many short transactions. ErrMoved if an applier has moved the checkpoint meanwhile: what each was told is half of one
+// plan and half of another, and the caller starts over. What an application changes meanwhile is seen, or isn't.
 func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event) error) error, each func(proto.Kind, Change)) (Summary, error) {
 	if each == nil {
 		each = func(proto.Kind, Change) {}
 	}
 	var sum Summary
-	err := a.store.View(ctx, func(r Reader) error {
+	before, err := a.store.Checkpoint(ctx, a.cfg.Source)
+	if err != nil {
+		return sum, err
+	}
+	err = a.look(ctx, func(r Reader) error {
 		sum = Summary{}
 		p := previewer{Applier: a, over: newOverlay(r), sum: &sum, each: each}
-		if err := p.backlog(ctx); err != nil {
+		if err := p.backlog(ctx, before); err != nil {
 			return err
 		}
 		err := feed(func(e proto.Event) error { return p.event(ctx, e) })
@@ -33,7 +40,22 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 		}
 		return p.sweep(ctx)
 	})
+	if err == nil {
+		err = a.stayed(ctx, before)
+	}
 	return sum, err
+}
+
+// stayed tells of a Brief store, by an ErrMoved, that its checkpoint isn't where it was.
+func (a *Applier) stayed(ctx context.Context, before *Checkpoint) error {
+	if _, brief := a.store.(Brief); !brief {
+		return nil
+	}
+	now, err := a.store.Checkpoint(ctx, a.cfg.Source)
+	if err == nil && ((now == nil) != (before == nil) || now != nil && *now != *before) {
+		err = ErrMoved
+	}
+	return err
 }
 
 type previewer struct {
@@ -52,13 +74,9 @@ type previewer struct {
 }
 
 // backlog plans for what is published and not applied: all of it for a new target, and what a changed mapping makes of the rest.
-func (p *previewer) backlog(ctx context.Context) error {
+func (p *previewer) backlog(ctx context.Context, cp *Checkpoint) error {
 	if p.stream == nil {
 		return nil
-	}
-	cp, err := p.store.Checkpoint(ctx, p.cfg.Source)
-	if err != nil {
-		return err
 	}
 	b, err := p.start(ctx, cp)
 	if err != nil {

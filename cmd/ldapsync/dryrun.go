@@ -9,6 +9,7 @@ import (
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -98,8 +99,7 @@ func (p *planner) source(ctx context.Context, s *config.Source) error {
 	if log != nil {
 		events, c.MaxMessage = log, log.MaxPayload()
 	}
-	// All of it is read before a database is: a transaction on SQLite that stays open while a slow directory is listed keeps the
-	// write-ahead log from shrinking.
+	// All of it is read before a database is: a transaction that stays open while a slow directory is listed keeps PostgreSQL from cleaning up.
 	var listed []proto.Event
 	sum, err := extractor.New(c, dir, events).Preview(ctx, p.options.full || !covered, func(e proto.Event) error {
 		listed = append(listed, e)
@@ -138,14 +138,30 @@ func (p *planner) preview(ctx context.Context, t *config.Target, s *config.Sourc
 		}
 		return nil
 	}
-	sum, err := applier.New(c, st, stream).Preview(ctx, feed, func(kind proto.Kind, change applier.Change) {
-		p.plan.add(d.describe(ctx, kind, change))
-	})
+	list, sum, err := d.planned(ctx, applier.New(c, st, stream), feed)
+	for _, change := range list {
+		p.plan.add(change)
+	}
 	p.result.applied(t.Name, s.Name, sum)
 	for _, row := range sum.Held {
 		p.plan.Held = append(p.plan.Held, newRowView(t.Name, row))
 	}
 	return err
+}
+
+// plansMost is how often a plan is begun because a live applier moves the target while it is made.
+const plansMost = 3
+
+// planned makes a plan for what an applier hasn't applied yet and for what feed hands out.
+func (d *describer) planned(ctx context.Context, a *applier.Applier, feed func(func(proto.Event) error) error) (list []planned, sum applier.Summary, err error) {
+	for range plansMost {
+		list = nil
+		sum, err = a.Preview(ctx, feed, func(kind proto.Kind, change applier.Change) { list = append(list, d.describe(ctx, kind, change)) })
+		if !errors.Is(err, applier.ErrMoved) {
+			return list, sum, err
+		}
+	}
+	return nil, sum, fault.Passing(fault.Database, "try again when no pass is at work", "target %s: %d times %w", d.target.Name, plansMost, err)
 }
 
 // due plans what the callbacks would do for those who are gone already.

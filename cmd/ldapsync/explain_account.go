@@ -158,11 +158,12 @@ func (v *explainedAccount) plan(ctx context.Context, st store, c applier.Config,
 	}
 	d := &describer{target: t, store: st, config: c, groups: map[string]string{}}
 	feed := func(apply func(proto.Event) error) error { return apply(event) }
-	_, err = applier.New(c, st, nil).Preview(ctx, feed, func(kind proto.Kind, change applier.Change) {
-		if kind == proto.KindUser && change.ID == x.Entry.ID {
-			v.Next = append(v.Next, d.describe(ctx, kind, change))
+	list, _, err := d.planned(ctx, applier.New(c, st, nil), feed)
+	for _, p := range list {
+		if p.Kind == proto.KindUser && p.ID == x.Entry.ID {
+			v.Next = append(v.Next, p)
 		}
-	})
+	}
 	return err
 }
 
