@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"iter"
 
 	"ldapsync/proto"
 )
@@ -139,7 +140,12 @@ func (p *previewer) catchUp(ctx context.Context) error {
 }
 
 func (p *previewer) state(ctx context.Context, state *proto.State) error {
-	for runs, err := range p.batchesAhead(ctx, state) {
+	return p.batches(ctx, p.batchesAhead(ctx, state))
+}
+
+// batches plans for batches of a state.
+func (p *previewer) batches(ctx context.Context, all iter.Seq2[[]batch, error]) error {
+	for runs, err := range all {
 		switch {
 		case err != nil:
 		case p.view != nil:

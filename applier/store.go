@@ -20,6 +20,10 @@ type Store interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	// View runs fn in one read-only transaction that sees one state of the database throughout.
 	View(ctx context.Context, fn func(Reader) error) error
+	// Scan reads each table once, from one end to the other, without looking anything up: first the links, then the letters, the groups' rows, the users'
+	// rows and the memberships, in no order. No writer waits for it for longer than for a transaction of ours, so that it may see no, or half, of
+	// what is written meanwhile: who acts on it looks again.
+	Scan(ctx context.Context, q ScanQuery, v Visitor) error
 	// Refresh lets the store forget what it remembers of rows without links, so that accounts which Django made meanwhile are found by
 	// name without case. It is called whenever a snapshot has ended.
 	Refresh()

@@ -44,13 +44,11 @@ func (v Verified) Differences() (n int) {
 func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.Kind, Change)) (Verified, error) {
 	cfg := a.cfg
 	cfg.every = true
-	cfg.OnChange = func(proto.Kind, Change) {}
-	if o.Repair && each != nil {
-		cfg.OnChange = each
-	}
 	var err error
 	for range verifyAttempts {
-		v := &verifier{Applier: New(cfg, a.store, a.stream), options: o, each: each}
+		v := &verifier{options: o, each: each}
+		cfg.OnChange = v.repaired
+		v.Applier = New(cfg, a.store, a.stream)
 		if err = v.run(ctx); err == nil {
 			v.tell()
 			return v.found, nil
@@ -65,13 +63,16 @@ func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.K
 	return Verified{}, err
 }
 
-// verifier is one attempt. Differences are told once it is certain that they were one state's.
+// verifier is one attempt: what the target holds is read once, in short, and the stream once; only for entries of which something may come are
+// their rows looked up and a plan made. Differences are told once it is certain that they were one state's.
 type verifier struct {
 	*Applier
-	options VerifyOptions
-	each    func(proto.Kind, Change)
-	found   Verified
-	changes []kindChanges
+	stock      *stock
+	moreGroups bool // the source manages more of them since something was planned or written
+	options    VerifyOptions
+	each       func(proto.Kind, Change)
+	found      Verified
+	changes    []kindChanges
 }
 
 func (v *verifier) tell() {
@@ -90,7 +91,17 @@ func (v *verifier) run(ctx context.Context) error {
 	if cp.CatchingUp() {
 		return fault.Passing(fault.Database, "ldapsync run ends that, unless a service is at it", "it is being brought to the present of source %s", v.cfg.Source)
 	}
-	state, err := v.stateOf(ctx, cp)
+	from, err := v.tellsOf(ctx, cp)
+	if err != nil {
+		return err
+	}
+	if err := v.takeStock(ctx); err != nil {
+		return err
+	}
+	j := &judging{Stream: v.stream, stock: v.stock}
+	v.stream = j
+	state, err := v.readState(ctx, from, cp.Sequence)
+	j.over = true
 	if err != nil {
 		return err
 	}
@@ -105,9 +116,23 @@ func (v *verifier) run(ctx context.Context) error {
 	return nil
 }
 
+// takeStock reads the target's tables.
+func (v *verifier) takeStock(ctx context.Context) error {
+	q := ScanQuery{Source: v.cfg.Source, Memberships: v.cfg.settings(proto.KindUser).memberships}
+	for _, kind := range kinds {
+		if v.cfg.mapping(kind) != nil {
+			q.Kinds = append(q.Kinds, kind)
+		}
+	}
+	return v.retry(ctx, func() error {
+		v.stock = newStock(v.cfg)
+		return v.store.Scan(ctx, q, v.stock)
+	})
+}
+
 // repair writes what differs.
 func (v *verifier) repair(ctx context.Context, cp *Checkpoint, state *proto.State) error {
-	for runs, err := range v.batchesAhead(ctx, state) {
+	for runs, err := range v.suspects(ctx, state) {
 		if err == nil {
 			err = v.commitDiffering(ctx, cp, runs)
 		}
@@ -115,9 +140,19 @@ func (v *verifier) repair(ctx context.Context, cp *Checkpoint, state *proto.Stat
 			return err
 		}
 	}
-	held, err := v.sweepLinks(ctx, cp, state)
+	held, err := v.sweepStrays(ctx, cp, state)
 	v.found.Summary, v.found.Held = v.Summary(), held
+	v.unchanged(&v.found.Summary)
 	return err
+}
+
+// sweepStrays makes links gone whose entries the state doesn't have, and ends what was held of such. It returns what is held now.
+func (v *verifier) sweepStrays(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
+	if v.stock.strays(v.cfg) {
+		return v.sweepLinks(ctx, cp, state)
+	}
+	none := v.strays(state)
+	return v.judgeStrays(ctx, cp, &none)
 }
 
 // commitDiffering applies batches, unless they would write nothing. The checkpoint stays.
@@ -150,34 +185,48 @@ func (a *Applier) commitDiffering(ctx context.Context, cp *Checkpoint, runs []ba
 	return nil
 }
 
-// compare plans for every entry, at the end of which the checkpoint must still be where it was. Each batch has a read-only transaction of its own: in
-// SQLite nobody else can write while there is one.
+// compare plans for every entry that doesn't agree, at the end of which the checkpoint must still be where it was. Each batch has a read-only
+// transaction of its own: in SQLite nobody else can write while there is one.
 func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.State) error {
 	p := previewer{Applier: v.Applier, over: newOverlay(nil), sum: &v.found.Summary, each: v.note, most: overlayUsers, sparing: true}
 	p.view = func(ctx context.Context, plan func() error) error {
 		return v.store.View(ctx, func(r Reader) error {
 			p.over.Reader = r
-			return plan()
+			err := plan()
+			for _, l := range p.over.links[proto.KindGroup] {
+				v.sees(proto.KindGroup, &l)
+			}
+			return err
 		})
 	}
-	if err := p.state(ctx, state); err != nil {
-		return err
+	err := p.batches(ctx, v.suspects(ctx, state))
+	if err == nil && v.stock.strays(v.cfg) {
+		err = v.look(ctx, func(r Reader) error {
+			p.over.Reader = r
+			s := p.Applier.strays(state) // held or not: nothing is taken away here
+			if err := s.count(ctx, r); err != nil {
+				return err
+			}
+			return p.planStrays(ctx, r, &s)
+		})
 	}
-	err := p.view(ctx, func() error {
-		s := p.Applier.strays(state) // held or not: nothing is taken away here
-		if err := s.count(ctx, p.over.Reader); err != nil {
-			return err
-		}
-		return p.planStrays(ctx, p.over.Reader, &s)
-	})
 	if err != nil {
 		return err
 	}
+	v.unchanged(p.sum)
 	now, err := v.store.Checkpoint(ctx, v.cfg.Source)
 	if err == nil && (now == nil || *now != *cp) {
 		err = ErrMoved
 	}
 	return err
+}
+
+// repaired is called for what a repair has written.
+func (v *verifier) repaired(kind proto.Kind, c Change) {
+	v.sees(kind, c.Link)
+	if v.each != nil {
+		v.each(kind, c)
+	}
 }
 
 func (v *verifier) note(kind proto.Kind, c Change) {
@@ -188,29 +237,38 @@ func (v *verifier) note(kind proto.Kind, c Change) {
 
 // stateOf returns the state that the stream has at a checkpoint.
 func (a *Applier) stateOf(ctx context.Context, cp *Checkpoint) (*proto.State, error) {
+	from, err := a.tellsOf(ctx, cp)
+	if err != nil {
+		return nil, err
+	}
+	return a.readState(ctx, from, cp.Sequence)
+}
+
+// tellsOf returns the sequence from which on the stream tells the state at a checkpoint.
+func (a *Applier) tellsOf(ctx context.Context, cp *Checkpoint) (uint64, error) {
 	if cp == nil {
-		return nil, fault.New(fault.Database, "ldapsync run applies it", "nothing of source %s was applied to it yet", a.cfg.Source)
+		return 0, fault.New(fault.Database, "ldapsync run applies it", "nothing of source %s was applied to it yet", a.cfg.Source)
 	}
 	if cp.StreamID != a.stream.StreamID() {
-		return nil, fault.New(fault.Stream, "run once with --accept-stream if the new stream is the right one",
+		return 0, fault.New(fault.Stream, "run once with --accept-stream if the new stream is the right one",
 			"it follows another stream of source %s (%s) than this one (%s)", a.cfg.Source, cp.StreamID, a.stream.StreamID())
 	}
 	from, _, err := a.stream.Bounds(ctx)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	at, err := a.lastSnapshot(ctx)
 	switch {
 	case notFoundIsNothing(err) != nil:
-		return nil, err
+		return 0, err
 	case err == nil && at.to <= cp.Sequence:
 		from = max(from, at.from)
 	default: // the longer way leads to the same state
 		if err := a.begins(ctx, from, cp.Sequence); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
-	return a.readState(ctx, max(from, 1), cp.Sequence)
+	return max(from, 1), nil
 }
 
 // begins refuses a history that was cut off so far that it doesn't tell the whole state at a sequence: it must have its first event, or the end of

@@ -135,6 +135,28 @@ func TestVerifyOfWhatWasCutOffIsRefused(t *testing.T) {
 	e.wantPresent("id-ada", "id-bob")
 }
 
+// A link whose entry the stream doesn't have is one that should be gone.
+func TestVerifyFindsLinksOfNobody(t *testing.T) {
+	e := newEnv(t)
+	e.group("dev")
+	e.upsert("ada", "bob")
+	e.full(1)
+	e.mustApply()
+	l := e.link("id-bob")
+	l.ID, l.PK = "id-nobody", e.local("nobody", false)
+	e.over.links[proto.KindUser]["id-nobody"] = l
+	want := []string{"remove user id-nobody +0 -0"}
+	for _, repair := range []bool{false, true} {
+		if got := e.differences(repair); !slices.Equal(got, want) {
+			t.Errorf("repair %v: %q", repair, got)
+		}
+	}
+	if got := e.differences(true); got != nil {
+		t.Errorf("left: %q", got)
+	}
+	e.wantPresent("id-ada", "id-bob")
+}
+
 // What the last active superuser keeps differs from the directory, and no repair mends that.
 func TestLastSuperuserIsNoDifference(t *testing.T) {
 	e := newEnv(t)
@@ -220,15 +242,23 @@ func (v *viewed) View(ctx context.Context, fn func(Reader) error) error {
 	return v.memory.View(ctx, fn)
 }
 
-// A long read-only transaction would keep SQLite's other writers waiting.
-func TestVerifyReadsEachBatchByItself(t *testing.T) {
+// A long read-only transaction would keep SQLite's other writers waiting. What agrees needs none at all.
+func TestVerifyLooksUpOnlyWhatDiffers(t *testing.T) {
 	e := newEnv(t)
 	e.cfg.BatchEntries = 1
-	e.upsert("ada", "bob", "eve")
+	e.upsert("ada", "bob", "eve", "kim")
 	e.full(1)
 	e.mustApply()
 	v := &viewed{memory: e.memory}
-	if _, err := New(e.cfg, v, e.stream).Verify(t.Context(), VerifyOptions{}, nil); err != nil || v.views < 4 {
-		t.Errorf("%d, %v", v.views, err)
+	for _, want := range []int{0, 3} {
+		found, err := New(e.cfg, v, e.stream).Verify(t.Context(), VerifyOptions{}, nil)
+		if err != nil || v.views != want || found.Differences() != want || found.Summary.Users.Unchanged != 4-want {
+			t.Errorf("%d transactions, %+v, %v", v.views, found, err)
+		}
+		for _, id := range []string{"id-ada", "id-bob", "id-eve"} {
+			row := e.over.rows[proto.KindUser][e.link(id).PK]
+			row.Values = []any{row.Name, "by@hand", true}
+			e.over.rows[proto.KindUser][row.PK] = row
+		}
 	}
 }

@@ -48,6 +48,17 @@ func (s *suite) person(name string) string {
 }
 
 var customCases = map[string]func(*suite){
+	"ScanKnowsUUIDs": func(s *suite) {
+		ada, dev := s.person("ada"), s.found("dev")["dev"]
+		c := s.set(proto.KindUser, "ada", ada, nil)
+		c.Link, c.Join = link(proto.KindUser, "ada", ada, "ada"), []string{dev}
+		s.write(proto.KindUser, c)
+		v := s.scan(everything())
+		if got := v.lines["members"]; !slices.Equal(got, []string{ada + " " + dev}) {
+			s.Errorf("members: %q", got)
+		}
+		s.wantScannedRows(v, proto.KindUser, []string{ada})
+	},
 	"AUUIDIsDeactivatedRestoredAndDeleted": func(s *suite) {
 		u := map[string]string{"ada": s.person("ada"), "bob": s.person("bob")}
 		s.write(proto.KindUser, missing("ada", u["ada"], 8), missing("bob", u["bob"], 8))

@@ -73,7 +73,7 @@ func Run(t *testing.T, env func(*testing.T) Env) {
 	for _, group := range []map[string]func(*suite){
 		schemaCases, checkpointCases, linkCases, rowCases, renameCases, nameCases, memberCases, letterCases, refusalCases,
 		dueCases, deactivateCases, deleteCases, missingCases, restoreCases, laterCases, referenceCases, peopleCases, heldCases, forgetCases,
-		outcomeCases,
+		outcomeCases, scanCases,
 	} {
 		for _, name := range slices.Sorted(maps.Keys(group)) {
 			try := group[name]
