@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"iter"
+	"sync"
 
 	"ldapsync/proto"
 )
@@ -15,12 +16,30 @@ type judging struct {
 	over  bool
 }
 
-// Read judges each event before it hands it out, until the judging is over.
+// aheadOfJudging is how many decoded events wait at most.
+const aheadOfJudging = 4
+
+// Read decodes each event before it hands it out, and a goroutine that ends with it judges what was decoded, until the judging is over.
 func (j *judging) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
+	if j.over {
+		return j.Stream.Read(ctx, from, to)
+	}
 	return func(yield func(proto.Event, error) bool) {
+		decoded := make(chan []batch, aheadOfJudging)
+		var judge sync.WaitGroup
+		defer judge.Wait()
+		defer close(decoded)
+		judge.Go(func() {
+			for runs := range decoded {
+				j.stock.judgeAll(runs)
+			}
+		})
 		for e, err := range j.Stream.Read(ctx, from, to) {
-			if err == nil && e.Type.Entry() && !j.over {
-				err = j.stock.judgeEvent(e)
+			if err == nil && e.Type.Entry() {
+				var b batches
+				if err = b.event(e); err == nil {
+					decoded <- b.runs
+				}
 			}
 			if !yield(e, err) || err != nil {
 				return
@@ -29,12 +48,9 @@ func (j *judging) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Eve
 	}
 }
 
-func (s *stock) judgeEvent(e proto.Event) error {
-	var b batches
-	if err := b.event(e); err != nil {
-		return err
-	}
-	for _, run := range b.runs {
+// judgeAll judges the records of what one event carries.
+func (s *stock) judgeAll(runs []batch) {
+	for _, run := range runs {
 		k := s.of(run.kind)
 		if k.mapping == nil {
 			continue
@@ -45,7 +61,6 @@ func (s *stock) judgeEvent(e proto.Event) error {
 			}
 		}
 	}
-	return nil
 }
 
 // judge compares a record with what an item says. It may find that they differ where a plan would change nothing, and never the other way round.
@@ -126,7 +141,7 @@ func (s *stock) judgeGroups(r *record, ids []string) finding {
 		case i > 0 && id <= ids[i-1]:
 			return differs // perhaps one twice
 		case g != nil:
-			wanted += g.share()
+			wanted += g.id
 		default:
 			there = waits
 		}

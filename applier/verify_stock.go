@@ -68,7 +68,7 @@ func (s *stock) VisitLink(l *Link) {
 	k := s.of(l.Kind)
 	r := record{id: s.text(l.ID), sum: s.linkSum(l.ID, l.Name, l.Digest)}
 	if l.PK != "" {
-		r.pk = s.text(l.PK) | 1 // not 0
+		r.pk = s.key(l.PK)
 	}
 	if l.State != Present {
 		r.traits |= isMissing
@@ -92,7 +92,7 @@ func (s *stock) VisitLetter(kind proto.Kind, id string) {
 // VisitRow adds a row to the record of its link.
 func (s *stock) VisitRow(kind proto.Kind, pk string, values []any) {
 	k := s.of(kind)
-	r := k.row(s.text(pk) | 1)
+	r := k.row(s.key(pk))
 	if r == nil || k.mapping == nil {
 		return
 	}
@@ -105,12 +105,12 @@ func (s *stock) VisitRow(kind proto.Kind, pk string, values []any) {
 
 // VisitMembership adds it to the record of the user, if the source manages the group: a present link owns it.
 func (s *stock) VisitMembership(user, group string) {
-	u := s.users.row(s.text(user) | 1)
+	u := s.users.row(s.key(user))
 	if u == nil {
 		return
 	}
-	if g := s.groups.row(s.text(group) | 1); g != nil && g.traits&isMissing == 0 {
-		u.members += g.share()
+	if g := s.groups.row(s.key(group)); g != nil && g.traits&isMissing == 0 {
+		u.members += g.id
 	} else {
 		u.traits |= inOthers
 	}
@@ -123,9 +123,6 @@ func (s *stock) managed(id string) *record {
 	}
 	return nil
 }
-
-// share is what a group adds to the sums of its members.
-func (r *record) share() uint64 { return (r.pk ^ r.pk>>29) * 0xbf58476d1ce4e5b9 }
 
 // flagsOf tells which flags a row, or an entry, has: two bits for each; 0 for one that is neither.
 func (k *stocked) flagsOf(values []any) (t traits) {
@@ -143,6 +140,20 @@ func (k *stocked) flagsOf(values []any) (t traits) {
 }
 
 func (s *stock) text(t string) uint64 { return maphash.String(s.seed, t) }
+
+// key stands for a primary key; it isn't 0. Numbers stand for themselves: rows come in their order, or nearly so, and find their records in the order of
+// the index.
+func (s *stock) key(pk string) uint64 {
+	var n uint64
+	for i := range len(pk) {
+		if c := pk[i]; c < '0' || c > '9' || len(pk) > 18 {
+			return s.text(pk) | 1<<63
+		} else {
+			n = 10*n + uint64(c-'0')
+		}
+	}
+	return n + 1
+}
 
 func (s *stock) linkSum(id, name string, d proto.Digest) uint64 {
 	b := append(s.buffer[:0], 'l')

@@ -1,11 +1,11 @@
 package applier
 
-// record is what verification keeps of a link and its row: 40 bytes, without a pointer. Ids, keys and values are there as hashes of 64 bits.
+// record is what verification keeps of a link and its row: 40 bytes, without a pointer. Ids and values are there as hashes of 64 bits.
 type record struct {
 	id      uint64 // of the entry
 	pk      uint64 // of the row; 0: the link has none
 	sum     uint64 // what link and row say, added up
-	members uint64 // the groups that the user is in, of those that the source manages, added up
+	members uint64 // the ids of the groups that the user is in, of those that the source manages, added up
 	traits  traits
 	finding finding
 }
@@ -40,9 +40,11 @@ const (
 
 // records are those of one kind. Growing copies the indexes alone, which take 5 to 10 bytes an entry each.
 type records struct {
-	chunks   [][]record
-	n        int
-	ids, pks []uint32 // by open addressing with linear probing: the number of the record + 1, or 0
+	chunks    [][]record
+	n         int
+	ids, pks  []uint32 // by open addressing with linear probing: the number of the record + 1, or 0
+	scattered bool     // the places in pks
+	steps     int      // that the rows are away from them, all together
 }
 
 const recordChunk = 1 << 12
@@ -59,18 +61,27 @@ func (t *records) add(r record) {
 	}
 	t.n++
 	*t.at(t.n - 1) = r
-	t.index(t.n - 1)
-}
-
-func (t *records) grow() {
-	size := max(1024, 2*len(t.ids))
-	t.ids, t.pks = make([]uint32, size), make([]uint32, size)
-	for n := range t.n {
-		t.index(n)
+	if !t.index(t.n - 1) {
+		t.scattered = true
+		t.reindex(len(t.ids))
 	}
 }
 
-func (t *records) index(n int) {
+func (t *records) grow() { t.reindex(max(1024, 2*len(t.ids))) }
+
+func (t *records) reindex(size int) {
+	t.ids, t.pks, t.steps = make([]uint32, size), make([]uint32, size), 0
+	for n := range t.n {
+		if !t.index(n) {
+			t.scattered = true
+			t.reindex(size)
+			return
+		}
+	}
+}
+
+// index adds record n to the indexes. It returns false once rows are too far from their places.
+func (t *records) index(n int) bool {
 	r, mask := t.at(n), uint64(len(t.ids)-1)
 	i := r.id & mask
 	for t.ids[i] != 0 {
@@ -78,13 +89,28 @@ func (t *records) index(n int) {
 	}
 	t.ids[i] = uint32(n + 1)
 	if r.pk == 0 {
-		return
+		return true
 	}
-	for i = r.pk & mask; t.pks[i] != 0; {
+	i = t.place(r.pk) & mask
+	for ; t.pks[i] != 0; t.steps++ {
 		i = (i + 1) & mask
 	}
 	t.pks[i] = uint32(n + 1)
+	return t.scattered || t.steps < mostSteps*(n+mostSteps)
 }
+
+// place is where a row begins to be looked for. Keys are mostly numbers without large gaps: taken as they are they meet nobody, and rows in their order walk
+// along the index. Where too many meet they are scattered.
+func (t *records) place(pk uint64) uint64 {
+	if t.scattered {
+		const odd = 0x9e3779b97f4a7c15
+		return pk * odd >> 24
+	}
+	return pk
+}
+
+// mostSteps is how far rows may be from their places, on average, before all are scattered.
+const mostSteps = 32
 
 // entry returns the record of an entry; nil if there is none.
 func (t *records) entry(id uint64) *record {
@@ -100,7 +126,7 @@ func (t *records) entry(id uint64) *record {
 // row returns the record whose link owns a row; nil if there is none.
 func (t *records) row(pk uint64) *record {
 	mask := uint64(len(t.pks) - 1)
-	for i := pk & mask; len(t.pks) > 0 && t.pks[i] != 0; i = (i + 1) & mask {
+	for i := t.place(pk) & mask; len(t.pks) > 0 && t.pks[i] != 0; i = (i + 1) & mask {
 		if r := t.at(int(t.pks[i] - 1)); r.pk == pk {
 			return r
 		}
