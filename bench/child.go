@@ -27,7 +27,7 @@ const source = "bench"
 
 // job is one stage in a process of its own: this program, started again.
 type job struct {
-	Stage   string // extract, publish, apply or pass
+	Stage   string // extract, publish, apply, pass or verify
 	URI     string // of the directory
 	State   string // state directory, with the stream
 	DSN     string // of the database
@@ -54,7 +54,7 @@ func child(ctx context.Context, text string) error {
 		return err
 	}
 	stages := map[string]func(context.Context) (*extractor.Summary, error){
-		"extract": j.extract, "publish": j.publish, "apply": j.apply, "pass": j.pass,
+		"extract": j.extract, "publish": j.publish, "apply": j.apply, "pass": j.pass, "verify": j.verify,
 	}
 	stage, ok := stages[j.Stage]
 	if !ok {
@@ -187,30 +187,36 @@ func (j job) pass(ctx context.Context) (s *extractor.Summary, err error) {
 	return s, err
 }
 
-// applying applies a stream while extract is at work, and up to the sequence that it returns.
-func (j job) applying(ctx context.Context, log *bus.Log, extract func() (uint64, error)) error {
+// target opens the database, and says what is applied to it and how.
+func (j job) target(ctx context.Context) (*store.Store, applier.Config, error) {
+	c := applier.Config{Target: source, Source: source, Memberships: true, Adopt: applier.Adoption{Existing: true}, BatchEntries: 3000} // as the program does it
 	st, err := store.Open(ctx, store.Config{DSN: j.DSN, Settings: django.Settings{
 		Users: django.Users{Columns: []string{"first_name", "last_name", "email"}}, Groups: django.Groups{Membership: true},
 	}})
 	if err != nil {
-		return err
+		return nil, c, err
 	}
-	defer st.Close()
-	users, err := applier.NewMapping(st.Users(), []applier.Field{
+	c.Users, err = applier.NewMapping(st.Users(), []applier.Field{
 		{Column: "username", From: []string{"uid"}}, {Column: "first_name", From: []string{"givenName"}},
 		{Column: "last_name", From: []string{"sn"}}, {Column: "email", From: []string{"mail"}},
 	})
+	if err == nil {
+		c.Groups, err = applier.NewMapping(st.Groups(), []applier.Field{{Column: "name", From: []string{"cn"}}})
+	}
+	if err != nil {
+		return nil, c, errors.Join(err, st.Close())
+	}
+	return st, c, nil
+}
+
+// applying applies a stream while extract is at work, and up to the sequence that it returns.
+func (j job) applying(ctx context.Context, log *bus.Log, extract func() (uint64, error)) error {
+	st, c, err := j.target(ctx)
 	if err != nil {
 		return err
 	}
-	groups, err := applier.NewMapping(st.Groups(), []applier.Field{{Column: "name", From: []string{"cn"}}})
-	if err != nil {
-		return err
-	}
-	a := applier.New(applier.Config{
-		Target: source, Source: source, Users: users, Groups: groups, Memberships: true, Adopt: applier.Adoption{Existing: true},
-		BatchEntries: 3000, // as the program does it
-	}, st, log)
+	defer st.Close()
+	a := applier.New(c, st, log)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var group errgroup.Group
 	group.Go(func() error {

@@ -47,7 +47,7 @@ var costNames = map[string]string{
 	firstLoad:  "whole pass, first load",
 	unchanged:  "whole pass, nothing changed",
 	changedOne: "whole pass, 1 % changed",
-	tableFloor: "psql: COPY of the loaded tables to nowhere",
+	tableFloor: "psql: COPY of what is compared, to nowhere",
 	verifying:  "verify, no difference",
 	replaying:  "replay into an empty database",
 }
