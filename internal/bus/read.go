@@ -52,17 +52,48 @@ func (l *Log) Follow(ctx context.Context, from uint64) iter.Seq2[proto.Event, er
 // The sequence ends with an error, or complete.
 func (l *Log) Since(ctx context.Context, from time.Time, types ...proto.Type) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
-		_, last, err := l.Bounds(ctx)
+		first, last, err := l.Bounds(ctx)
+		if err == nil {
+			first, err = l.storedSince(ctx, from, first, last)
+		}
 		if err != nil {
 			yield(proto.Event{}, err)
 			return
 		}
-		r := reader{log: l, next: 1, to: last, since: from, from: from, yield: yield, done: last == 0}
+		r := reader{log: l, next: max(first, 1), to: last, from: from, yield: yield, done: first > last}
 		for _, t := range types {
 			r.subjects = append(r.subjects, proto.Subject(l.source, t))
 		}
 		r.run(ctx)
 	}
+}
+
+// storedSince returns the sequence, from first on, of the first message that was stored at a time or later; last + 1 if there is none. It asks for single
+// messages: a consumer that is to begin at a time leaves out some that are as young, where nats-server 2.15.2 has only a part of a block in memory.
+func (l *Log) storedSince(ctx context.Context, from time.Time, first, last uint64) (uint64, error) {
+	if from.IsZero() {
+		return first, nil
+	}
+	low, high := max(first, 1), last+1 // whatever lies before low is older, whatever lies from high on isn't
+	for low < high {
+		middle := low + (high-low)/2
+		var m *stored
+		err := l.bus.retry(ctx, "stream "+l.name, func(ctx context.Context) (err error) {
+			m, err = l.bus.ask(ctx, l.name, query{Sequence: middle, Next: ">"})
+			return err
+		})
+		switch {
+		case errors.Is(err, proto.ErrNotFound):
+			high = middle // nothing but holes
+		case err != nil:
+			return 0, err
+		case m.Time.Before(from):
+			low = m.Sequence + 1
+		default:
+			high = middle
+		}
+	}
+	return low, nil
 }
 
 // reader reads by one ephemeral consumer after the other, each from the next sequence on: the position is here alone.
@@ -73,7 +104,6 @@ type reader struct {
 	yield func(proto.Event, error) bool
 	done  bool // complete, or the receiver had enough
 
-	since    time.Time // where it begins, instead of at next; zero once something came
 	from     time.Time // what was stored before isn't handed out
 	subjects []string  // what is read; none: all
 
@@ -147,7 +177,7 @@ func (r *reader) hand(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgM
 			return fmt.Errorf("%s, %w", r.log.name, err)
 		}
 		e.Pending = meta.NumPending
-		r.next, r.since = sequence+1, time.Time{}
+		r.next = sequence + 1
 		if (r.raw || e.Type != proto.TypeUserReplaced) && !r.yield(e, nil) {
 			r.done = true
 			return nil
@@ -169,9 +199,6 @@ func (r *reader) complete(ctx context.Context) error {
 	err := r.log.bus.once(ctx, func(ctx context.Context) error {
 		if _, err := r.log.stateFrom(ctx, r.to); err != nil {
 			return err
-		}
-		if !r.since.IsZero() {
-			return nil // nothing is that young; the leader has been heard
 		}
 		for _, subject := range r.wanted() {
 			m, err := r.log.bus.ask(ctx, r.log.name, query{Sequence: r.next, Next: subject})
@@ -219,9 +246,6 @@ func (r *reader) open(ctx context.Context) (jetstream.MessagesContext, func(), e
 			InactiveThreshold: readerIdle,
 			MemoryStorage:     true,
 			Replicas:          1,
-		}
-		if !r.since.IsZero() {
-			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &r.since
 		}
 		var err error
 		consumer, err = l.bus.js.CreateConsumer(ctx, l.name, config)

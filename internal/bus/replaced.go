@@ -205,7 +205,7 @@ func (r *reader) fill(ctx context.Context, through, pending uint64, hole bool) e
 	if !r.replaces() {
 		return nil
 	}
-	if hole && len(r.subjects) == 0 && r.since.IsZero() { // it may be younger than what is known
+	if hole && len(r.subjects) == 0 { // it may be younger than what is known
 		if err := r.expect(ctx); err != nil {
 			return err
 		}

@@ -57,3 +57,45 @@ func TestSinceBeginsAtATimeAndKeepsToItsTypes(t *testing.T) {
 		}
 	}
 }
+
+// Since finds everything that is as young, whichever part of the stream the server has in memory: one that is asked to begin at a time left some out.
+func TestSinceLeavesNothingOut(t *testing.T) {
+	l := openLog(t, embedded(t, t.TempDir()), "corp")
+	l.Begin(0)
+	var times []time.Time
+	for n := range 60 {
+		e := numbered(n)
+		e.Type = proto.TypeSnapshotStarted
+		if n%7 == 3 {
+			e.Data = make([]byte, 30_000)
+		}
+		if _, err := l.Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stored, err := l.Get(t.Context(), uint64(n+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, stored.Time)
+		if n%5 != 4 {
+			continue
+		}
+		for i := 0; i <= n; i += 3 {
+			got := 0
+			for e, err := range l.Since(soon(t), times[i]) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Sequence == uint64(i+1+got) {
+					got++
+				}
+			}
+			if got != n+1-i {
+				t.Errorf("since the time of %d of %d: %d events, not %d", i+1, n+1, got, n+1-i)
+			}
+		}
+	}
+}
