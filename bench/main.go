@@ -66,12 +66,12 @@ func run(ctx context.Context, args []string) error {
 		}
 		r.Sizes = append(r.Sizes, size)
 	}
-	r.judge()
-	fmt.Print(r.table())
 	if s.profile != "" {
-		fmt.Println("profiles are in", s.profile, "and cost time: nothing was written to bench/")
+		fmt.Println("profiles are in", s.profile, "and cost time: there are no figures")
 		return nil
 	}
+	r.judge()
+	fmt.Print(r.table())
 	return r.write(filepath.Join(root, "bench"))
 }
 

@@ -107,7 +107,7 @@ func (s *size) rows() []row {
 		s.ratio("whole pass, nothing changed", unchanged, readFloor, 1.4),
 		s.ratio("whole pass, 1 % changed", changedOne, readFloor, 1.6),
 		s.ratio("replay into an empty database", replaying, writeFloor, 2.5),
-		s.ratio("verify, no difference", verifying, tableFloor, 2),
+		s.verified(),
 	}
 	nothing := func(what string, n int64) row {
 		r := row{Users: s.Users, What: "nothing changed: " + what, Got: float64(n), Unit: "in all", Wanted: "0"}
@@ -130,6 +130,15 @@ func (s *size) rows() []row {
 	}
 	return append(rows, nothing("entries published", s.UnchangedPublished), nothing("rows written", s.UnchangedWritten),
 		memory(firstLoad, 300), memory(unchanged, 200), speed)
+}
+
+// verified compares verification with a plain read. Of few users, starting the stream's server takes a good part of the time.
+func (s *size) verified() row {
+	r := s.ratio("verify, no difference", verifying, tableFloor, 2)
+	if s.Users < million {
+		r.Wanted, r.Reached = r.Wanted+" at 1,000,000", nil
+	}
+	return r
 }
 
 // ratio compares the times that two things take by the clock.
