@@ -79,7 +79,8 @@ func (b *Bus) Mirror(ctx context.Context, source, target, streamID string, seque
 	}
 	m := &nats.Msg{Subject: positionSubject(source, target), Data: data}
 	return b.retry(ctx, "position of "+target, func(ctx context.Context) error {
-		_, err := b.js.PublishMsg(ctx, m, jetstream.WithExpectStream(positionsStreamName))
+		// Without nats.go's own attempts: where nobody answers there most likely is no stream yet.
+		_, err := b.js.PublishMsg(ctx, m, jetstream.WithExpectStream(positionsStreamName), jetstream.WithRetryAttempts(0))
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 			_, err = b.ensureOnce(ctx, b.positionsStream())
 			if err == nil {

@@ -20,6 +20,10 @@ import (
 // metaStreamID is where a stream's metadata keep its identity.
 const metaStreamID = "stream_id"
 
+// forgetIDs is after how long the stream of a source's events forgets its message ids, as soon as the server allows. Nothing depends on them: a
+// publish states the sequence that it expects, and an id of its own. A server that starts reads all messages of that time for the sake of their ids.
+const forgetIDs = 100 * time.Millisecond
+
 // eventsStream is how the stream of a source's events should be. Retention is the extractor's business alone: nothing expires by age
 // or number, and a full stream refuses what is new.
 func (b *Bus) eventsStream(source string) jetstream.StreamConfig {
@@ -31,6 +35,7 @@ func (b *Bus) eventsStream(source string) jetstream.StreamConfig {
 		Discard:     jetstream.DiscardNew,
 		Storage:     jetstream.FileStorage,
 		Compression: jetstream.S2Compression,
+		Duplicates:  forgetIDs,
 		Replicas:    b.cfg.Replicas,
 		AllowDirect: true,
 	}
@@ -120,11 +125,14 @@ func desired(info *jetstream.StreamInfo, want jetstream.StreamConfig) (next jets
 		next.Metadata = map[string]string{}
 	}
 	next.Metadata[metaStreamID] = identity(info)
+	if want.Duplicates != 0 {
+		next.Duplicates = want.Duplicates
+	}
 	if want.MaxMsgsPerSubject == 0 {
 		next.MaxMsgs, next.MaxMsgsPerSubject = -1, -1
 	}
 	differs = !slices.Equal(is.Subjects, next.Subjects) || is.Discard != next.Discard || is.Compression != next.Compression ||
-		is.MaxAge != next.MaxAge || is.MaxMsgs != next.MaxMsgs || is.MaxMsgsPerSubject != next.MaxMsgsPerSubject ||
+		is.MaxAge != next.MaxAge || is.MaxMsgs != next.MaxMsgs || is.MaxMsgsPerSubject != next.MaxMsgsPerSubject || is.Duplicates != next.Duplicates ||
 		is.AllowDirect != next.AllowDirect || is.Metadata[metaStreamID] == ""
 	return next, differs, nil
 }

@@ -20,12 +20,13 @@ func TestStreamsAreAsTheyShouldBe(t *testing.T) {
 	}
 	c := info.Config
 	if len(c.Subjects) != 1 || c.Subjects[0] != "ldapsync.events.corp.>" || c.Storage != jetstream.FileStorage || c.Compression != jetstream.S2Compression ||
-		c.Discard != jetstream.DiscardNew || c.MaxAge != 0 || c.MaxMsgs != -1 || c.MaxMsgsPerSubject != -1 || c.MaxBytes != -1 || !c.AllowDirect || c.Retention != jetstream.LimitsPolicy {
+		c.Discard != jetstream.DiscardNew || c.MaxAge != 0 || c.MaxMsgs != -1 || c.MaxMsgsPerSubject != -1 || c.MaxBytes != -1 || !c.AllowDirect || c.Retention != jetstream.LimitsPolicy || c.Duplicates != forgetIDs {
 		t.Errorf("%+v", c)
 	}
 	if _, differs, err := desired(info, b.eventsStream("corp")); differs || err != nil {
 		t.Errorf("a new stream differs from what is wanted: %v", err)
 	}
+	// Requests do depend on their ids: one may be published twice.
 	if _, err := b.Requests(t.Context(), "corp"); err != nil {
 		t.Fatal(err)
 	}
@@ -33,8 +34,8 @@ func TestStreamsAreAsTheyShouldBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, differs, err := desired(info, b.runsStream()); differs || err != nil {
-		t.Errorf("a new stream of requests differs from what is wanted: %v", err)
+	if _, differs, err := desired(info, b.runsStream()); differs || err != nil || info.Config.Duplicates < time.Minute {
+		t.Errorf("a new stream of requests differs from what is wanted: %v; it knows ids for %v", err, info.Config.Duplicates)
 	}
 }
 
@@ -63,7 +64,7 @@ func TestStreamIsMendedWithoutLosingAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := info.Config
-	if c.MaxAge != 0 || c.MaxMsgs != -1 || c.Subjects[0] != "ldapsync.events.corp.>" || c.Discard != jetstream.DiscardNew || c.Metadata["stream_id"] != l.StreamID() {
+	if c.MaxAge != 0 || c.MaxMsgs != -1 || c.Subjects[0] != "ldapsync.events.corp.>" || c.Discard != jetstream.DiscardNew || c.Duplicates != forgetIDs || c.Metadata["stream_id"] != l.StreamID() {
 		t.Errorf("not mended: %+v", c)
 	}
 	if c.MaxBytes != 1<<30 || c.Description != "ours" || c.Metadata["team"] != "identity" {
