@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"ldapsync/cmd/ldapsync/internal/config"
@@ -21,8 +22,10 @@ const (
 	byVerify = "verify"
 )
 
-// outcomesInterval is how long outcomes of another process's doing wait at most.
-const outcomesInterval = time.Minute
+const (
+	outcomesInterval = time.Minute // how long outcomes of another process's doing wait at most
+	outcomesPause    = time.Second // how long those wait at most that come while others do: they are told together
+)
 
 // doneBy is the name under which outcomes are written; "" where a target wants none.
 func doneBy(t *config.Target, name string) string {
@@ -56,38 +59,53 @@ func tellOutcomes(ctx context.Context, b *bus.Bus, t *config.Target, outbox bus.
 	}
 }
 
-// outcomes publishes those of a run's targets.
-func (r *runner) outcomes(ctx context.Context) {
-	for _, t := range r.targets {
-		tellOutcomes(ctx, r.bus, t, r.stores[t.Name], r.logger)
+// news holds a token when something was done that isn't told yet.
+type news chan struct{}
+
+func newNews() news { return make(news, 1) }
+
+// did wakes whoever tells.
+func (n news) did() {
+	select {
+	case n <- struct{}{}:
+	default:
 	}
 }
 
-// telling publishes a target's outcomes until ctx is done: when something was done, and at intervals. It holds nobody back: what can't be published
-// waits in the outbox, and people are warned once until it can.
-func (s *service) telling(ctx context.Context, t *config.Target) error {
-	st, err := s.open(ctx, t)
-	if err != nil {
-		return err
-	}
-	done := s.targets[t.Name].done
+// telling publishes the outcomes of a target while they come to be.
+type telling struct {
+	bus    *bus.Bus
+	target *config.Target
+	outbox bus.Outbox
+	news   news
+	logger *slog.Logger
+}
+
+// run publishes until ctx is done: when something was done, and at intervals. It holds nobody back: what can't be published waits in the outbox, and
+// people are warned once until it can.
+func (t telling) run(ctx context.Context) error {
 	failing := false
 	for {
-		n, err := publishOutcomes(ctx, s.bus, t, st)
+		n, err := publishOutcomes(ctx, t.bus, t.target, t.outbox)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		wake := done
+		wake := t.news
 		switch {
 		case err != nil:
 			if !failing {
 				_, hint := fault.Of(err)
-				s.logger.Warn("outcomes wait in the database: they can't be published", "target", t.Name, "error", oneLine(err.Error()), "hint", hint)
+				t.logger.Warn("outcomes wait in the database: they can't be published", "target", t.target.Name, "error", oneLine(err.Error()), "hint", hint)
 			}
 			failing, wake = true, nil
 		case failing:
-			s.logger.Info("outcomes are published again", "target", t.Name, "messages", n)
+			t.logger.Info("outcomes are published again", "target", t.target.Name, "messages", n)
 			failing = false
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(outcomesPause):
 		}
 		select {
 		case <-ctx.Done():
@@ -98,10 +116,36 @@ func (s *service) telling(ctx context.Context, t *config.Target) error {
 	}
 }
 
-// did wakes telling.
-func (o *opened) did() {
-	select {
-	case o.done <- struct{}{}:
-	default:
+// telling tells a target's outcomes until ctx is done.
+func (s *service) telling(ctx context.Context, t *config.Target) error {
+	st, err := s.open(ctx, t)
+	if err != nil {
+		return err
+	}
+	return telling{s.bus, t, st, s.targets[t.Name].news, s.logger}.run(ctx)
+}
+
+// telling tells the outcomes of a run's targets while it lasts, which may be long after a target has got all that is for it. What is left when stop
+// returns is for outcomes, and so is telling people that it can't be published.
+func (r *runner) telling(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	for _, t := range r.targets {
+		if t.Outcomes {
+			r.news[t.Name] = newNews()
+			one := telling{r.bus, t, r.stores[t.Name], r.news[t.Name], slog.New(slog.DiscardHandler)}
+			group.Go(func() { _ = one.run(ctx) })
+		}
+	}
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// outcomes publishes those of a run's targets that telling has left.
+func (r *runner) outcomes(ctx context.Context) {
+	for _, t := range r.targets {
+		tellOutcomes(ctx, r.bus, t, r.stores[t.Name], r.logger)
 	}
 }

@@ -64,6 +64,8 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if r.bus, err = a.openBus(ctx, cfg, patience(r.sources), r.logger); err != nil {
 		return err
 	}
+	stop := r.telling(ctx)
+	defer stop()
 	var failed error
 	for _, s := range r.sources {
 		if err := r.source(ctx, s); err != nil {
@@ -76,6 +78,7 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 	if err := r.callbacks(ctx); err != nil {
 		failed = r.failed(failed, err)
 	}
+	stop()
 	r.outcomes(ctx)
 	r.progress.end()
 	if err := r.leftovers(ctx); err != nil {
@@ -103,6 +106,7 @@ type runner struct {
 	stores   map[string]store // by target
 	fulls    map[string]bool  // sources of which this run published a full snapshot
 	placed   []string         // sources that a replay has brought where they are meant to be
+	news     map[string]news  // by target, of those whose outcomes are told meanwhile
 	bus      *bus.Bus
 	progress *progress
 	result   *result
@@ -110,7 +114,8 @@ type runner struct {
 
 // newRunner opens the targets' databases: what is wrong with them is said before the directory is asked anything.
 func (a *app) newRunner(ctx context.Context, cfg *config.Config, o runOptions) (_ *runner, err error) {
-	r := &runner{app: a, options: o, cfg: cfg, logger: a.logger(slog.LevelWarn), stores: map[string]store{}, fulls: map[string]bool{}, result: newResult()}
+	r := &runner{app: a, options: o, cfg: cfg, logger: a.logger(slog.LevelWarn), stores: map[string]store{}, fulls: map[string]bool{},
+		news: map[string]news{}, result: newResult()}
 	r.progress = newProgress(a.stderr, o.quiet || o.asJSON)
 	if r.sources, err = o.sourcesOf(cfg); err != nil {
 		return nil, err

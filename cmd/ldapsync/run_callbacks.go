@@ -36,6 +36,7 @@ func (r *runner) callbacks(ctx context.Context) error {
 			continue
 		}
 		c := handling(t, r.logger)
+		c.OnResult = func(callbacks.Result) { r.news[t.Name].did() }
 		sum, err := callbacks.New(c, r.stores[t.Name]).RunOnce(ctx)
 		r.result.handled(t.Name, sum)
 		if err != nil {

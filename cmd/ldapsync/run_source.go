@@ -248,7 +248,10 @@ func (r *runner) follow(ctx context.Context, t *config.Target, s *config.Source,
 		return nil, err
 	}
 	c.AcceptStream, c.RetryFor = r.options.acceptStream, s.Retry.For
-	c.OnProgress = func(n uint64) { r.progress.applied(t.Name, n) }
+	c.OnProgress = func(n uint64) {
+		r.progress.applied(t.Name, n)
+		r.news[t.Name].did()
+	}
 	f.applier = applier.New(c, st, log)
 	f.await = f.applier.WaitFor
 	return f, nil

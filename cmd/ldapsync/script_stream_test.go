@@ -50,7 +50,7 @@ func readStreams(ts *testscript.TestScript) []byte {
 		fmt.Fprintf(&all, "stream %s: %v\n", info.Config.Name, info.Config.Metadata)
 		stream, err := js.Stream(ctx, info.Config.Name)
 		ts.Check(err)
-		for sequence := info.State.FirstSeq; sequence <= info.State.LastSeq; sequence++ {
+		for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
 			m, err := stream.GetMsg(ctx, sequence)
 			if errors.Is(err, jetstream.ErrMsgNotFound) {
 				continue // erased

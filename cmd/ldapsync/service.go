@@ -165,9 +165,9 @@ func (s *service) applySource(ctx context.Context, t *config.Target, src *config
 		return err
 	}
 	c.AcceptStream = s.options.acceptStream
-	waker, did := s.targets[t.Name].waker, s.targets[t.Name].did
+	waker, news := s.targets[t.Name].waker, s.targets[t.Name].news
 	c.OnChange = func(kind proto.Kind, change applier.Change) {
-		did()
+		news.did()
 		if change.Action == applier.Remove || change.Action == applier.Miss {
 			waker.Wake() // no event tells of an account that no entry stands behind
 		}
@@ -217,7 +217,7 @@ func (s *service) handleTarget(ctx context.Context, t *config.Target) error {
 		c.Ready = func(ctx context.Context) error {
 			return upToDate{bus: s.bus, target: t, store: st}.await(ctx, s.logger)
 		}
-		c.OnResult = func(callbacks.Result) { s.targets[t.Name].did() }
+		c.OnResult = func(callbacks.Result) { s.targets[t.Name].news.did() }
 		return callbacks.New(c, st).Run(ctx, waker.C())
 	})
 	return group.Wait()

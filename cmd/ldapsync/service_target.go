@@ -18,7 +18,7 @@ type opened struct {
 	mu    sync.Mutex
 	store store // nil until a stage needs it
 	waker *callbacks.Waker
-	done  chan struct{} // holds a token when something was done that isn't told yet
+	news  news
 }
 
 // expect prepares for a stage that needs a target's database.
@@ -26,7 +26,7 @@ func (s *service) expect(t *config.Target) {
 	if s.targets[t.Name] != nil {
 		return
 	}
-	s.targets[t.Name] = &opened{waker: callbacks.NewWaker(s.logger), done: make(chan struct{}, 1)}
+	s.targets[t.Name] = &opened{waker: callbacks.NewWaker(s.logger), news: newNews()}
 	if t.Outcomes {
 		s.stages = append(s.stages, func(ctx context.Context) error { return s.telling(ctx, t) })
 	}
