@@ -103,9 +103,16 @@ func (t memoryTx) Savepoint(_ context.Context, fn func() error) error {
 }
 
 func (t memoryTx) Write(_ context.Context, kind proto.Kind, changes []Change) error {
+	linked := map[string]bool{}
 	for i := range changes {
 		c := &changes[i]
 		t.writes++
+		if c.Link != nil {
+			if linked[c.Source+" "+c.ID] {
+				return fmt.Errorf("the link of %s is written twice", c.ID) // PostgreSQL refuses that
+			}
+			linked[c.Source+" "+c.ID] = true
+		}
 		if c.Values != nil && slices.Contains(c.Values, any(t.bad)) && t.bad != "" {
 			return &DataError{errors.New("refused")}
 		}

@@ -64,7 +64,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 		}
 		var st seat
 		if has {
-			st = rename(s, f, row, m, leaving, claims)
+			st = rename(s, f, row, m, leaving, gone, claims)
 		} else {
 			st = enter(s, f, m, leaving, gone, claims)
 		}
@@ -80,7 +80,7 @@ func assignOnce(s settings, f *facts, items []item, leaving, gone map[string]boo
 }
 
 // rename seats an entry that has a row.
-func rename(s settings, f *facts, row Row, m *mapped, leaving map[string]bool, claims map[string]*item) seat {
+func rename(s settings, f *facts, row Row, m *mapped, leaving, gone map[string]bool, claims map[string]*item) seat {
 	want := m.values[0].(string)
 	st := seat{action: Update, pk: row.PK}
 	if row.Name == want {
@@ -94,7 +94,7 @@ func rename(s settings, f *facts, row Row, m *mapped, leaving map[string]bool, c
 		if holder.PK == row.PK || leaving[holder.PK] || same && holder.Name != want {
 			continue
 		}
-		if !f.evictable(s, holder) {
+		if gone[holder.PK] || !f.evictable(s, holder) { // who has just gone, or is missing again, has the name for now
 			return seat{action: Park, reason: f.heldBy(want, holder)}
 		}
 		st.evicts = append(st.evicts, holder)

@@ -142,7 +142,7 @@ func (p planner) orphan(l Link) Change {
 	l.State, l.PK = Deleted, ""
 	return Change{
 		Action: Touch, Source: l.Source, ID: l.ID, DN: l.DN, Name: l.Name, Link: &l,
-		Reason: "its account went to an entry that was made again",
+		Reason: "its account went to an entry that was made again", along: true,
 	}
 }
 
@@ -160,6 +160,7 @@ func (p planner) evict(row Row) Change {
 	return Change{
 		Action: Update, Source: l.Source, ID: l.ID, DN: l.DN, Name: name, PK: row.PK, Values: values, Before: row.Values, Set: []int{0}, Rename: true,
 		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry has its name",
+		along: true,
 	}
 }
 

@@ -64,7 +64,7 @@ type previewer struct {
 	buffer  batches
 	sum     *Summary
 	each    func(proto.Kind, Change)
-	sparing bool   // what there are letters of isn't told
+	sparing bool   // what there are letters of isn't told, nor what is done for its sake
 	most    int    // users in over before those planned so far are forgotten; 0: none ever are
 	rough   bool   // some were
 	dated   uint64 // what was published before this sequence may lack what is newly mapped
@@ -212,8 +212,11 @@ func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atE
 		}
 	}
 	p.over.absorb(s.kind, changes)
+	spared := false
 	for _, c := range changes {
-		if (atEnd || p.sparing) && (c.Action == Skip || c.Action == Park) || p.sparing && c.DropLetter {
+		refused := c.Action == Skip || c.Action == Park
+		spared = p.sparing && (refused || c.DropLetter || c.along && spared)
+		if spared || atEnd && refused {
 			continue
 		}
 		p.sum.add(s.kind, c)

@@ -226,6 +226,8 @@ type Change struct {
 	Privileged     bool // the row is that of a staff member or superuser, before the change
 	Superuser      bool
 	LosesSuperuser bool // Set makes an active superuser inactive, or no superuser
+
+	along bool // it is made for the sake of the change before it
 }
 
 // Action is the kind of a change.
