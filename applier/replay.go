@@ -223,7 +223,10 @@ func (r *release) run(ctx context.Context, cp *Checkpoint) error {
 	if f.checkpoint, r.held, err = r.catchUp(ctx, cp); err != nil {
 		return err
 	}
-	return f.settle(ctx, true, f.checkpoint.Sequence)
+	if err := f.settle(ctx, true, f.checkpoint.Sequence); err != nil {
+		return err
+	}
+	return r.settleReplay(ctx, f.checkpoint)
 }
 
 // weigh weighs what the last snapshot would take from a pinned target.

@@ -320,3 +320,42 @@ func TestHeldReplayEnds(t *testing.T) {
 		}
 	}
 }
+
+// An approval ends with the release from the replay that it was for, also where that was never finished: it excuses nothing that comes later.
+func TestApprovalEndsWithTheRelease(t *testing.T) {
+	e := flagged(t)
+	e.upsert("zoe")
+	first := e.full(1)
+	e.upsert("ada", "bob")
+	e.full(1)
+	e.mustApply()
+	e.stops(first, "2 of 3 users would count as removed"+over)
+	e.held[0].Decision = Approved
+	commits := 0
+	e.fail = func() error {
+		if commits++; commits > 1 {
+			return errors.New("killed")
+		}
+		return nil
+	}
+	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err == nil {
+		t.Fatal("finished")
+	}
+	e.fail = nil
+	if done, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err != nil || done.Stopped != nil {
+		t.Fatalf("%+v, %v", done.Stopped, err)
+	}
+	if len(e.held) != 0 {
+		t.Errorf("held: %+v", e.held)
+	}
+	e.upsert("zoe", "ada", "bob")
+	at := e.full(uint64(len(e.events)))
+	e.upsert("zoe")
+	at = e.full(at.To + 1)
+	e.stream.cut = at.From
+	e.mustApply()
+	e.wantPresent("id-ada", "id-bob", "id-zoe")
+	if len(e.held) != 1 || e.held[0].Change != ChangeSweep {
+		t.Errorf("held: %+v", e.held)
+	}
+}
