@@ -57,10 +57,14 @@ func (n *nameCache) rewind(m mark) {
 
 // find returns the primary keys of rows that may have one of these folded names.
 func (n *nameCache) find(ctx context.Context, r *reader, t *table, folded []string) ([]string, error) {
+	var last int64 // asked first: who waits for a writer to finish mustn't keep those waiting for whom the writer waits
+	if _, err := r.one(ctx, []any{&last}, `SELECT coalesce(max(rowid), 0) FROM `+t.name); err != nil {
+		return nil, err
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	f := n.of(t.Kind)
-	if err := f.read(ctx, r, t); err != nil {
+	if err := f.read(ctx, r, t, last); err != nil {
 		return nil, err
 	}
 	var pks []string
@@ -70,14 +74,13 @@ func (n *nameCache) find(ctx context.Context, r *reader, t *table, folded []stri
 	return pks, nil
 }
 
-// read takes in the rows behind last.
-func (f *foldedNames) read(ctx context.Context, r *reader, t *table) error {
+// read takes in the rows behind f.last, up to last.
+func (f *foldedNames) read(ctx context.Context, r *reader, t *table, last int64) error {
 	if f.pks == nil {
 		f.pks = map[string][]string{}
 	}
-	var last int64
-	if _, err := r.one(ctx, []any{&last}, `SELECT coalesce(max(rowid), 0) FROM `+t.name); err != nil || last <= f.last {
-		return err
+	if last <= f.last {
+		return nil
 	}
 	query := `SELECT +t.` + t.key + `, +t.` + t.columns[0] + `, NULL FROM ` + t.name + ` AS t WHERE t.rowid > ?`
 	args := []any{f.last}

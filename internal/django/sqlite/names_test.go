@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ldapsync/applier"
 	"ldapsync/internal/django/sqlite"
+	"ldapsync/internal/django/storetest"
 	"ldapsync/internal/testenv"
 	"ldapsync/proto"
 )
@@ -97,5 +99,41 @@ func TestNamesAreAskedWhileOthersWrite(t *testing.T) {
 		if got := named(t, s, fmt.Sprint("USER", i)); got != want {
 			t.Errorf("user %d: %q, want %q", i, got, want)
 		}
+	}
+}
+
+// Who asks for names waits for a writer to finish before others wait for the answer: the writer may be waiting for one of those.
+func TestNamesAreAskedWhileAWriterWaits(t *testing.T) {
+	path := fresh(t)
+	s := open(t, sqlite.Config{Path: path, Settings: storetest.Settings(), BusyTimeout: 5 * time.Second})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	writer, onlooker := raw(t, path), raw(t, path)
+	exec(t, writer, "PRAGMA busy_timeout=5000")
+	written, asked := make(chan error, 1), make(chan error, 1)
+	ask := func(r applier.Reader) error {
+		_, err := r.Named(t.Context(), proto.KindUser, []string{"ada"})
+		return err
+	}
+	err := s.View(t.Context(), func(r applier.Reader) error {
+		if _, err := r.HeldRows(t.Context()); err != nil {
+			return err
+		}
+		go func() {
+			_, err := writer.Exec("INSERT INTO auth_group (name) VALUES ('ada')")
+			written <- err
+		}()
+		for { // until it waits for this transaction's end
+			if _, err := onlooker.Exec("SELECT 1 FROM auth_group"); err != nil {
+				break
+			}
+		}
+		go func() { asked <- s.View(t.Context(), ask) }()
+		time.Sleep(100 * time.Millisecond) // nothing tells that it has begun to wait
+		return ask(r)
+	})
+	if err := errors.Join(err, <-written, <-asked); err != nil {
+		t.Error(err)
 	}
 }
