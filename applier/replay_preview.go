@@ -10,9 +10,10 @@ import (
 // overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to.
 const overlayUsers = 100_000
 
-// PreviewReplay plans what Replay would do, in one read-only transaction. each is called for every change but Unchanged and Touch, and
-// may be nil. What the limits would stop is returned, and planned nevertheless: so it will be when a person has approved it. Memory is bounded: see
-// Rough. An error that is a proto.ErrCut says that the history changed while it was read, and that what was told so far counts no more: plan again.
+// PreviewReplay plans what Replay would do, in one read-only transaction; in a Brief store in many short ones. each is called for every change but
+// Unchanged and Touch, and may be nil. What the limits would stop is returned, and planned nevertheless: so it will be when a person has approved it. Memory
+// is bounded: see Rough. An error that is a proto.ErrCut says that the history changed while it was read, and an ErrMoved, of a Brief store, that an applier
+// moved the checkpoint: what was told so far counts no more, and the caller plans again.
 func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(proto.Kind, Change)) (Replayed, error) {
 	cp, err := a.startOfReplay(ctx)
 	if err == nil {
@@ -22,7 +23,7 @@ func (a *Applier) PreviewReplay(ctx context.Context, at Snapshot, each func(prot
 		return Replayed{}, err
 	}
 	known := cp != nil && *cp == a.pinned(at)
-	return a.previewReplay(ctx, changeOf(at), stretch{at.From, at.To}, known, each)
+	return a.previewReplay(ctx, cp, changeOf(at), stretch{at.From, at.To}, known, each)
 }
 
 // PreviewRelease plans what Release would do, likewise.
@@ -35,7 +36,7 @@ func (a *Applier) PreviewRelease(ctx context.Context, each func(proto.Kind, Chan
 	if err != nil {
 		return Replayed{}, err
 	}
-	return a.previewReplay(ctx, ChangeRelease, at, cp.CatchingUp(), each)
+	return a.previewReplay(ctx, cp, ChangeRelease, at, cp.CatchingUp(), each)
 }
 
 // startOfReplay returns the checkpoint, which may be none, and refuses one of another stream.
@@ -47,8 +48,8 @@ func (a *Applier) startOfReplay(ctx context.Context) (*Checkpoint, error) {
 	return cp, err
 }
 
-// previewReplay plans to bring the target to the state that a stretch tells. The letters that there are count if they tell of that state.
-func (a *Applier) previewReplay(ctx context.Context, change string, at stretch, letters bool, each func(proto.Kind, Change)) (Replayed, error) {
+// previewReplay plans to bring the target, which is at cp, to the state that a stretch tells. The letters that there are count if they tell of that state.
+func (a *Applier) previewReplay(ctx context.Context, cp *Checkpoint, change string, at stretch, letters bool, each func(proto.Kind, Change)) (Replayed, error) {
 	state, err := a.readState(ctx, at.from, at.to)
 	if err != nil {
 		return Replayed{}, err
@@ -57,7 +58,7 @@ func (a *Applier) previewReplay(ctx context.Context, change string, at stretch, 
 		each = func(proto.Kind, Change) {}
 	}
 	var done Replayed
-	err = a.store.View(ctx, func(r Reader) error {
+	err = a.look(ctx, func(r Reader) error {
 		done = Replayed{}
 		p := previewer{Applier: New(a.cfg.thorough(), a.store, a.stream), over: newOverlay(r), sum: &done.Summary, each: each, most: overlayUsers}
 		if !letters {
@@ -65,6 +66,9 @@ func (a *Applier) previewReplay(ctx context.Context, change string, at stretch, 
 		}
 		return p.replay(ctx, change, state, &done)
 	})
+	if err == nil {
+		err = a.stayed(ctx, cp)
+	}
 	return done, err
 }
 

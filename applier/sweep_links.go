@@ -20,7 +20,7 @@ const sweepPage = 5000
 func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
 	s := a.strays(state)
 	err := a.retry(ctx, func() error {
-		return a.store.View(ctx, func(r Reader) error { return s.count(ctx, r) })
+		return a.look(ctx, func(r Reader) error { return s.count(ctx, r) })
 	})
 	if err != nil {
 		return nil, err

@@ -121,10 +121,10 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	return r.carryOut(ctx)
 }
 
-// looks is how often a history may be cut, or entries erased, while the plan is made.
+// looks is how often a history may be cut, or entries erased, or a live applier may move the target, while the plan is made.
 const looks = 5
 
-// look finds the streams and the snapshot in each, and plans. It starts over where the history changes meanwhile: nothing was shown yet.
+// look finds the streams and the snapshot in each, and plans. It starts over where these change meanwhile: nothing was shown yet.
 func (r *replayer) look(ctx context.Context) error {
 	defer r.progress.end()
 	if err := r.openStreams(ctx); err != nil {
@@ -135,10 +135,16 @@ func (r *replayer) look(ctx context.Context) error {
 		if err == nil {
 			err = r.planAll(ctx)
 		}
-		if !errors.Is(err, proto.ErrCut) || n == looks || ctx.Err() != nil {
+		moved := errors.Is(err, applier.ErrMoved)
+		switch {
+		case !moved && !errors.Is(err, proto.ErrCut) || ctx.Err() != nil:
+			return err
+		case n == looks && moved:
+			return fault.Passing(fault.Database, "try again when no pass is at work", "%d times %w", looks, err)
+		case n == looks:
 			return err
 		}
-		r.logger.Info("the history changed while it was read; looking again", "because", err)
+		r.logger.Info("what was read changed meanwhile; looking again", "because", err)
 	}
 }
 
