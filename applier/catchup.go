@@ -125,6 +125,10 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 			return nil, nil, err
 		}
 	}
+	empty, err := a.empty(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	state, err := a.readState(ctx, at.from, at.to)
 	if err != nil {
 		return nil, nil, err
@@ -132,13 +136,39 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 	if err := a.bring(ctx, &next, state); err != nil {
 		return nil, nil, err
 	}
-	held, err := a.sweepLinks(ctx, &next, state)
+	s := a.strays(state)
+	if !empty { // else all links are of what the state has: who writes others moves the checkpoint
+		if err := a.countStrays(ctx, &s); err != nil {
+			return nil, nil, err
+		}
+	}
+	held, err := a.sweepStrays(ctx, &next, &s)
 	if err != nil {
 		return nil, nil, err
 	}
 	live := next
 	live.Sequence, live.Mode = at.to, modeLive
 	return &live, held, a.commit(ctx, &next, live, nil, false)
+}
+
+// empty tells whether the target holds nothing of the source: no links of entries that aren't gone, and no letters that may become such.
+func (a *Applier) empty(ctx context.Context) (empty bool, err error) {
+	err = a.retry(ctx, func() error {
+		return a.store.View(ctx, func(r Reader) error {
+			for _, kind := range kinds {
+				links, err := r.LinksAfter(ctx, a.cfg.Source, kind, "", 1)
+				if empty = len(links) == 0; err != nil || !empty {
+					return err
+				}
+				letters, err := r.Letters(ctx, LetterQuery{Source: a.cfg.Source, Kind: kind, All: true, Limit: 1})
+				if empty = len(letters) == 0; err != nil || !empty {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	return empty, err
 }
 
 // readState returns the state of the stream after to, which is told from from on. A stream that was cut behind from is an error, and never a smaller

@@ -19,13 +19,22 @@ const sweepPage = 5000
 // allows wait for a person, all of them. It returns what is held.
 func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
 	s := a.strays(state)
-	err := a.retry(ctx, func() error {
-		return a.look(ctx, func(r Reader) error { return s.count(ctx, r) })
-	})
-	if err != nil {
+	if err := a.countStrays(ctx, &s); err != nil {
 		return nil, err
 	}
-	held, err := a.judgeStrays(ctx, cp, &s)
+	return a.sweepStrays(ctx, cp, &s)
+}
+
+// countStrays looks at every link of the source.
+func (a *Applier) countStrays(ctx context.Context, s *strays) error {
+	return a.retry(ctx, func() error {
+		return a.look(ctx, func(r Reader) error { return s.count(ctx, r) })
+	})
+}
+
+// sweepStrays does with what was counted as sweepLinks says.
+func (a *Applier) sweepStrays(ctx context.Context, cp *Checkpoint, s *strays) (*Held, error) {
+	held, err := a.judgeStrays(ctx, cp, s)
 	if held != nil || err != nil {
 		return held, err
 	}
