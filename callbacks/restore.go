@@ -20,7 +20,8 @@ type FindQuery struct {
 	// Usernames, without case.
 	Usernames []string
 	Source    string
-	// FromSequence and ToSequence bound the events that made them gone or missing, both included. ToSequence 0: no bound.
+	// FromSequence and ToSequence bound the events that made them gone or missing, both included: of who is gone and was missing before, either of
+	// the two may be within. ToSequence 0: no bound.
 	FromSequence, ToSequence uint64
 }
 

@@ -26,7 +26,8 @@ func (s *Store) Find(ctx context.Context, q callbacks.FindQuery) ([]callbacks.Ab
 	}
 	query := `SELECT k.source, k.id, k.pk, k.dn, ` + name + `, k.gone_seq, k.gone_reason, k.state = 'missing', ` + active + `, k.deactivated_by, k.deactivated_at,
 	k.restored_by, k.restored_at FROM ` + from + `
-WHERE k.state IN ('missing', 'gone') AND k.kind = 'user' AND ($1 = '' OR k.source = $1) AND k.gone_seq >= $2 AND ($3 = 0 OR k.gone_seq <= $3)
+WHERE k.state IN ('missing', 'gone') AND k.kind = 'user' AND ($1 = '' OR k.source = $1)
+	AND (k.gone_seq >= $2 AND ($3 = 0 OR k.gone_seq <= $3) OR k.missing_seq >= $2 AND ($3 = 0 OR k.missing_seq <= $3))
 	AND (cardinality($4::text[]) = 0 OR k.name = ANY ($4) OR ` + name + ` = ANY ($5::text[])) ORDER BY k.source, k.id`
 	rows, err := s.pool.Query(ctx, query, q.Source, int64(q.FromSequence), int64(q.ToSequence), folded, q.Usernames)
 	if err != nil {

@@ -11,13 +11,16 @@ import (
 	"ldapsync/proto"
 )
 
+// Of a link that is gone and was missing before, missing_seq keeps when that began. Only links that are there can have been missing, so it isn't among
+// linkColumns: new ones cost nothing for it.
 const upsertLinks = `INSERT INTO ldapsync.link (` + linkColumns + `, gone_at)
 SELECT v.*, CASE WHEN v.gone_seq > 0 THEN now() END FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
 	$10::bytea[], $11::text[], $12::bigint[], $13::text[], $14::boolean[], $15::text[], $16::timestamptz[]) AS v(` + linkColumns + `)
 ON CONFLICT (source, kind, id) DO UPDATE SET pk = excluded.pk, dn = excluded.dn, name = excluded.name, state = excluded.state,
 	gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest, mapping = excluded.mapping, seq = excluded.seq,
 	how = excluded.how, active_written = excluded.active_written, deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at,
-	gone_at = CASE WHEN link.gone_seq = excluded.gone_seq THEN link.gone_at ELSE excluded.gone_at END`
+	gone_at = CASE WHEN link.gone_seq = excluded.gone_seq THEN link.gone_at ELSE excluded.gone_at END,
+	missing_seq = CASE WHEN link.gone_seq = excluded.gone_seq THEN link.missing_seq WHEN link.state = 'missing' AND excluded.gone_seq > 0 THEN link.gone_seq END`
 
 // Letters of callbacks are about an account that is gone; who isn't any more needs none.
 const dropCallbackLetters = `DELETE FROM ldapsync.letter l USING unnest($1::text[], $2::text[], $3::text[]) AS v(source, kind, id)

@@ -86,7 +86,8 @@ func scanLink(scan func(...any) error) (applier.Link, error) {
 	return l, err
 }
 
-// putLinks writes the links of changes. The rows they belong to are there already.
+// putLinks writes the links of changes. The rows they belong to are there already. Of a link that is gone and was missing before, missing_seq keeps when
+// that began.
 func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Change) error {
 	var written, sources []string
 	now := timeText(t.store.cfg.Now())
@@ -108,7 +109,8 @@ func (t *tx) putLinks(ctx context.Context, kind proto.Kind, changes []applier.Ch
 			state = excluded.state, gone_seq = excluded.gone_seq, gone_reason = excluded.gone_reason, digest = excluded.digest,
 			mapping = excluded.mapping, seq = excluded.seq, how = excluded.how, active_written = excluded.active_written,
 			deactivated_by = excluded.deactivated_by, deactivated_at = excluded.deactivated_at,
-			gone_at = CASE WHEN gone_seq = excluded.gone_seq THEN gone_at ELSE excluded.gone_at END`,
+			gone_at = CASE WHEN gone_seq = excluded.gone_seq THEN gone_at ELSE excluded.gone_at END,
+			missing_seq = CASE WHEN gone_seq = excluded.gone_seq THEN missing_seq WHEN state = 'missing' AND excluded.gone_seq > 0 THEN gone_seq END`,
 			l.Source, kind, l.ID, l.PK, l.DN, l.Name, l.State, int64(l.GoneSequence), l.GoneReason, l.Digest[:], l.Mapping,
 			int64(l.Sequence), l.How, flag(l.ActiveWritten), l.DeactivatedBy, optionalTime(l.DeactivatedAt), goneAt)
 		if err != nil {

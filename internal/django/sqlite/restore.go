@@ -23,7 +23,8 @@ func (s *Store) Find(ctx context.Context, q callbacks.FindQuery) ([]callbacks.Ab
 			return err
 		}, `SELECT l.source, l.id, l.pk, l.dn, coalesce(u.`+t.columns[0]+`, ''), l.gone_seq, l.gone_reason, l.state = 'missing',
 				u.`+t.key+` IS NOT NULL AND `+t.activeOf("u")+`, l.deactivated_by, l.deactivated_at, l.restored_by, l.restored_at`+s.withRow()+`
-			WHERE l.kind = 'user' AND l.state IN ('missing', 'gone') AND (?1 = '' OR l.source = ?1) AND l.gone_seq >= ?2 AND (?3 = 0 OR l.gone_seq <= ?3)
+			WHERE l.kind = 'user' AND l.state IN ('missing', 'gone') AND (?1 = '' OR l.source = ?1)
+				AND (l.gone_seq >= ?2 AND (?3 = 0 OR l.gone_seq <= ?3) OR l.missing_seq >= ?2 AND (?3 = 0 OR l.missing_seq <= ?3))
 				AND (?4 = '[]' OR l.name IN (SELECT value FROM json_each(?4)) OR u.`+t.columns[0]+` IN (SELECT value FROM json_each(?5)))
 			ORDER BY l.source, l.id`, q.Source, int64(q.FromSequence), int64(q.ToSequence), list(folded), list(q.Usernames))
 	})

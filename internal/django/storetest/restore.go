@@ -116,6 +116,35 @@ var restoreCases = map[string]func(*suite){
 		s.find(callbacks.FindQuery{Usernames: []string{"BOB", "renamed", "kim", "nobody"}}, "Bob", "ada")
 		s.find(callbacks.FindQuery{Usernames: []string{"bob"}, Source: "lab"})
 	},
+	"WhoIsGoneIsFoundByWhenSheBecameMissingToo": func(s *suite) {
+		u := s.hire("ada", "bob", "eve")
+		s.write(proto.KindUser, missing("ada", u["ada"], 9), missing("bob", u["bob"], 10), missing("eve", u["eve"], 11))
+		within := func(from, to uint64) callbacks.FindQuery { return callbacks.FindQuery{FromSequence: from, ToSequence: to} }
+		s.find(within(9, 10), "ada", "bob")
+		s.write(proto.KindUser, gone("ada", u["ada"], 20), back("bob", u["bob"]))
+		s.find(within(9, 9), "ada")
+		s.find(within(20, 29), "ada")
+		s.find(within(10, 10))
+		s.find(within(12, 19))
+		s.find(within(12, 0), "ada")
+		// It isn't lost when the link is written again, and goes with the absence.
+		l := s.links(proto.KindUser, "ada")["ada"]
+		s.write(proto.KindUser, touch(&l))
+		if a := s.find(within(9, 9), "ada")["ada"]; a.GoneSequence != 20 || a.Missing {
+			s.Errorf("%+v", a)
+		}
+		s.write(proto.KindUser, back("ada", u["ada"]), gone("bob", u["bob"], 30))
+		s.find(within(9, 29), "eve")
+		s.write(proto.KindUser, gone("ada", u["ada"], 31))
+		s.find(within(9, 29), "eve")
+		s.find(within(30, 31), "ada", "bob")
+		// Who returned unseen and is missing again: that is another absence.
+		s.write(proto.KindUser, missing("ada", u["ada"], 40))
+		s.find(within(9, 39), "bob", "eve")
+		s.write(proto.KindUser, gone("ada", u["ada"], 50))
+		s.find(within(40, 49), "ada")
+		s.find(within(50, 0), "ada")
+	},
 	"SinceWhenIsKept": func(s *suite) {
 		u := s.hire("ada")
 		s.leave(u, 9, "ada")
