@@ -86,7 +86,7 @@ func (r *replay) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.settleReplay(ctx, &pinned)
+	return r.forgetReplays(ctx, &pinned, "")
 }
 
 // reachesBack refuses a snapshot whose history was cut off.
@@ -218,15 +218,15 @@ func (r *release) run(ctx context.Context, cp *Checkpoint) error {
 		}
 	}
 	r.begun = true
+	err := r.forgetReplays(ctx, cp, ChangeRelease)
+	if err != nil {
+		return err
+	}
 	f := follower{Applier: r.Applier}
-	var err error
 	if f.checkpoint, r.held, err = r.catchUp(ctx, cp); err != nil {
 		return err
 	}
-	if err := f.settle(ctx, true, f.checkpoint.Sequence); err != nil {
-		return err
-	}
-	return r.settleReplay(ctx, f.checkpoint)
+	return f.settle(ctx, true, f.checkpoint.Sequence)
 }
 
 // weigh weighs what the last snapshot would take from a pinned target.

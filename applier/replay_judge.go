@@ -208,15 +208,15 @@ func (a *Applier) holdReplay(ctx context.Context, cp *Checkpoint, h Held) error 
 	return a.replaceHeld(ctx, cp, over, put)
 }
 
-// settleReplay forgets what replays held, once one is done.
-func (a *Applier) settleReplay(ctx context.Context, cp *Checkpoint) error {
+// forgetReplays forgets what replays held, once one is done, or won't be. keep is the change of those that are remembered.
+func (a *Applier) forgetReplays(ctx context.Context, cp *Checkpoint, keep string) error {
 	rows, err := a.heldRows(ctx)
 	if err != nil {
 		return err
 	}
 	rows = slices.DeleteFunc(rows, func(row Held) bool {
 		_, is := row.Replay()
-		return !is || row.Source != a.cfg.Source
+		return !is || row.Source != a.cfg.Source || row.Change == keep
 	})
 	return a.replaceHeld(ctx, cp, rows, nil)
 }

@@ -321,8 +321,13 @@ func TestHeldReplayEnds(t *testing.T) {
 	}
 }
 
-// An approval ends with the release from the replay that it was for, also where that was never finished: it excuses nothing that comes later.
+// An approval ends with the release from the replay that it was for, also where neither was finished: it excuses nothing that comes later.
 func TestApprovalEndsWithTheRelease(t *testing.T) {
+	t.Run("released", func(t *testing.T) { approvalEnds(t, false) })
+	t.Run("interrupted", func(t *testing.T) { approvalEnds(t, true) })
+}
+
+func approvalEnds(t *testing.T, interrupted bool) {
 	e := flagged(t)
 	e.upsert("zoe")
 	first := e.full(1)
@@ -341,10 +346,19 @@ func TestApprovalEndsWithTheRelease(t *testing.T) {
 	if _, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err == nil {
 		t.Fatal("finished")
 	}
-	e.fail = nil
-	if done, err := New(e.cfg, e.memory, e.stream).Release(t.Context()); err != nil || done.Stopped != nil {
+	begun := false
+	e.fail = func() error {
+		if interrupted && begun {
+			return errors.New("killed")
+		}
+		begun = e.checkpoint.CatchingUp()
+		return nil
+	}
+	done, err := New(e.cfg, e.memory, e.stream).Release(t.Context())
+	if e.fail = nil; done.Stopped != nil || interrupted != (err != nil) {
 		t.Fatalf("%+v, %v", done.Stopped, err)
 	}
+	e.mustApply()
 	if len(e.held) != 0 {
 		t.Errorf("held: %+v", e.held)
 	}
