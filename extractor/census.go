@@ -10,6 +10,7 @@ import (
 // as they were. Of those who are gone it counts the flags, which count as lost with them. A few numbers an attribute and a group, nothing a user.
 type census struct {
 	active, staff, superuser int
+	unsaid                   [3]int   // users who may lose a flag of which nothing was said, by the number of the flag
 	memberships, grouped     int      // memberships, and users who have any
 	names                    []string // of attributes, as spelled, in the order in which they came up
 	attributes               []int    // users with a value, beside names
@@ -95,9 +96,9 @@ func (c *census) of(r respect, number func(id string) (uint32, bool)) int {
 	case proto.ChangeActive:
 		return c.active
 	case proto.ChangeStaff:
-		return c.staff
+		return c.staff + c.unsaid[flagStaff]
 	case proto.ChangeSuperuser:
-		return c.superuser
+		return c.superuser + c.unsaid[flagSuperuser]
 	case proto.ChangeMembership:
 		if r.key == "" {
 			return c.memberships

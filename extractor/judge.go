@@ -108,7 +108,7 @@ func (p *pass) limit(ctx context.Context, r respect) error {
 	n := w.fresh + w.open
 	limit := p.cfg.Limits.of(r)
 	if met := limit.Exceeded(n, w.of); met != "" {
-		w.reason = fmt.Sprintf("%d of %d: %s", n, w.of, met)
+		w.reason = fmt.Sprintf("%d of %d: %s%s", n, w.of, met, p.aboutRule(r))
 		return nil
 	}
 	if !limit.On {
@@ -120,7 +120,7 @@ func (p *pass) limit(ctx context.Context, r respect) error {
 	}
 	if before := recent[r]; before > 0 {
 		if met := limit.Exceeded(n+before, w.of+before); met != "" {
-			w.reason = fmt.Sprintf("%d of %d, and %d more in the last %s: %s", n, w.of, before, span(p.cfg.Limits.Window), met)
+			w.reason = fmt.Sprintf("%d of %d, and %d more in the last %s: %s%s", n, w.of, before, span(p.cfg.Limits.Window), met, p.aboutRule(r))
 		}
 	}
 	return nil

@@ -37,10 +37,10 @@ func (p *pass) lossesOf(u, was *proto.User) []loss {
 			one(proto.ChangeAttribute, folded)
 		}
 	}
-	if was.GetStaff() && !u.GetStaff() {
+	if p.loses(flagStaff, u, was) {
 		one(proto.ChangeStaff, "")
 	}
-	if was.GetSuperuser() && !u.GetSuperuser() {
+	if p.loses(flagSuperuser, u, was) {
 		one(proto.ChangeSuperuser, "")
 	}
 	if active(was) && !active(u) {

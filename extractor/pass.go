@@ -23,6 +23,7 @@ type pass struct {
 	members  *memberships
 	flags    [3]uint32               // numbers of the groups that give them, where groups do
 	again    *memberships            // those groups, read once more
+	flagged  flagged                 // how many of the listing have which flag
 	spools   map[proto.Kind]*spool   // what has changed
 	weighed  *spool                  // the changed users, and what they lose
 	gone     map[proto.Kind][]*known // whom the second look didn't find either; after the judgement, those who may go
@@ -225,6 +226,7 @@ func (p *pass) takeUser(ctx context.Context, r Record) error {
 		return nil
 	}
 	u, groups := p.user(r)
+	p.flagged.add(u)
 	d := proto.DigestUser(u)
 	what, err := p.compare(proto.KindUser, k, d, r, u)
 	if what == unchanged {

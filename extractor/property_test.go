@@ -39,7 +39,7 @@ func TestRandomRunsKeepTheRules(t *testing.T) {
 		}
 		w.cfg = extractor.Config{
 			Source: "corp", Username: []string{"uid"}, GroupName: []string{"cn"}, Users: true, Groups: true,
-			Flags:  extractor.Flags{Staff: &extractor.Flag{Attribute: "role", Equals: []string{"staff"}}},
+			Flags:  staffBy("staff"),
 			Limits: extractor.DefaultLimits(), FullEvery: 1e6 * time.Hour, SpoolMemory: 500,
 			ContentType: rapid.SampledFrom([]string{proto.ContentTypeProtobuf, proto.ContentTypeJSON}).Draw(rt, "encoding"),
 			MaxMessage:  rapid.SampledFrom([]int{6 << 10, 1 << 20}).Draw(rt, "largest"),
@@ -82,7 +82,7 @@ func (w *world) some() []string {
 
 func (w *world) change() {
 	for range rapid.IntRange(0, 3).Draw(w.t, "changes") {
-		switch rapid.SampledFrom([]string{"hire", "leave", "return", "lose", "mail", "name", "role", "group", "filter"}).Draw(w.t, "change") {
+		switch rapid.SampledFrom([]string{"hire", "leave", "return", "lose", "mail", "name", "role", "rule", "group", "filter"}).Draw(w.t, "change") {
 		case "hire":
 			w.hireSome(rapid.IntRange(1, 3).Draw(w.t, "n"))
 		case "leave":
@@ -99,6 +99,8 @@ func (w *world) change() {
 			w.setAll("sn", fmt.Sprint(w.log.Now), w.some())
 		case "role":
 			w.setAll("role", rapid.SampledFrom([]string{"staff", "none"}).Draw(w.t, "role"), w.some())
+		case "rule":
+			w.cfg.Flags = rapid.SampledFrom([]extractor.Flags{{}, staffBy("staff"), staffBy("stuff")}).Draw(w.t, "rule")
 		case "group":
 			w.team("all", w.some()...)
 		case "filter":
@@ -206,6 +208,9 @@ func (w *world) compare() {
 		if len(u.GetAttributes()) != len(r.Attributes) || in != (len(u.GetGroupIds()) > 0) {
 			w.t.Fatalf("%v is published as %v", r, u)
 		}
+		if got, want := u.GetStaff(), w.isStaff(r); got != want || (u.Staff == nil) != (w.cfg.Flags.Staff == nil) {
+			w.t.Fatalf("%v is published as %v", r, u)
+		}
 		for _, a := range r.Attributes { // in whatever order
 			if !slices.ContainsFunc(u.GetAttributes(), func(p *proto.Attribute) bool {
 				return p.GetName() == a.Name && slices.Equal(p.GetValues(), a.Values)
@@ -277,7 +282,7 @@ func (w *world) take(e proto.Event) {
 				if hasMail(was) && !hasMail(u) {
 					w.mails = append(w.mails, e.Time)
 				}
-				if was.GetStaff() && !u.GetStaff() {
+				if was.GetStaff() && !u.GetStaff() || was.Staff == nil && u.Staff != nil && !w.anyStaff() {
 					w.staff = append(w.staff, e.Time)
 				}
 			}
@@ -315,6 +320,17 @@ func (w *world) loses(id, approved string, at time.Time) {
 		w.staff = append(w.staff, at)
 	}
 }
+
+// isStaff tells whether the rule makes a record staff.
+func (w *world) isStaff(r extractor.Record) bool {
+	rule := w.cfg.Flags.Staff
+	return rule != nil && slices.ContainsFunc(r.Attributes, func(a extractor.Attribute) bool {
+		return a.Name == rule.Attribute && slices.Equal(a.Values, rule.Equals)
+	})
+}
+
+// anyStaff tells whether the rule makes anybody staff.
+func (w *world) anyStaff() bool { return slices.ContainsFunc(w.directory.users, w.isStaff) }
 
 func hasMail(u *proto.User) bool {
 	return slices.ContainsFunc(u.GetAttributes(), func(a *proto.Attribute) bool { return a.GetName() == "mail" })

@@ -68,6 +68,11 @@ func (p *pass) weighChunk(ctx context.Context, chunk map[key]changedUser) error 
 // nothing is left of a change then, it isn't published, and the baseline stays.
 func (p *pass) weighUser(ctx context.Context, c changedUser, was *proto.User) error {
 	p.census.asWas(was)
+	for i := flagStaff; i <= flagSuperuser; i++ {
+		if p.mayLose(i, c.user, was) {
+			p.census.unsaid[i]++
+		}
+	}
 	if p.losesAll(c.user, was) && !p.waitsAsIs(c, was) {
 		if err := p.regroup(ctx, c.user, c.join); err != nil {
 			return err

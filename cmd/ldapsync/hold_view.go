@@ -67,10 +67,13 @@ func (h holdView) what() string {
 			return plural(h.Count, "user", "users") + " would lose memberships in groups"
 		}
 		return n("member", "members") + " would leave the group " + printable(h.label())
-	case proto.ChangeStaff:
-		return n("staff user", "staff users") + " would lose staff status or be removed"
-	case proto.ChangeSuperuser:
-		return n("superuser", "superusers") + " would lose superuser status or be removed"
+	case proto.ChangeStaff, proto.ChangeSuperuser:
+		status := h.Change + " status"
+		if strings.Contains(h.Reason, extractor.MatchesNobody) { // who has it isn't known
+			return n("user", "users") + " would lose " + status + ", where they have it"
+		}
+		who := map[string]string{proto.ChangeStaff: "staff user", proto.ChangeSuperuser: "superuser"}[h.Change]
+		return n(who, who+"s") + " would lose " + status + " or be removed"
 	case proto.ChangeActive:
 		return n("active user", "active users") + " would be deactivated by the active flag"
 	case proto.ChangeAttribute:

@@ -23,6 +23,7 @@ func TestWhatIsHeld(t *testing.T) {
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeMembership, Count: 1, Of: 300}, "1 user would lose memberships in groups"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeStaff, Count: 3, Of: 9}, "3 of 9 staff users would lose staff status or be removed"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeSuperuser, Count: 3, Of: 3}, "3 of 3 superusers would lose superuser status or be removed"},
+		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeStaff, Count: 60, Of: 60, Reason: "60 of 60: all 60; flags.staff " + extractor.MatchesNobody}, "60 of 60 users would lose staff status, where they have it"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeActive, Count: 6, Of: 20}, "6 of 20 active users would be deactivated by the active flag"},
 		{extractor.Hold{Kind: proto.KindUser, Change: proto.ChangeAttribute, Count: 6, Of: 20, Key: "mail", Name: "mail\x1b[1m"}, "6 of 20 users would lose all values of mail�[1m"},
 		{extractor.Hold{Kind: proto.KindUser, Change: applier.ChangeOrphans, Count: 6, Of: 20}, "6 of 20 accounts would count as removed: no entry of the directory stands behind them"},
