@@ -30,8 +30,9 @@ func (a *app) restoreCommand() *cobra.Command {
 		Use:   "restore USER... | --snapshot N",
 		Short: "Make accounts active again that sync deactivated",
 		Long: `Makes accounts active again that sync deactivated because their entries were gone or missing: those named, or all whose entries a snapshot found
-gone. They stay active while the same absence lasts; who returns to the directory and leaves it again is deactivated again. Whom a person deactivated
-isn't touched, and what was deleted can't be brought back.`,
+missing or gone: with a grace, both the snapshot in which it began and the one in which it was over have them. They stay active while the same absence
+lasts; who returns to the directory and leaves it again is deactivated again. Whom a person deactivated isn't touched, and what was deleted can't be
+brought back.`,
 		Example: "  ldapsync restore ada\n  ldapsync restore --snapshot 1207 --dry-run\n  ldapsync restore --snapshot 1207",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -52,7 +53,7 @@ isn't touched, and what was deleted can't be brought back.`,
 	}
 	o.flags(c)
 	f := c.Flags()
-	f.Uint64Var(&o.snapshot, "snapshot", 0, "all whom this snapshot (its `number`) found gone")
+	f.Uint64Var(&o.snapshot, "snapshot", 0, "all whom this snapshot (its `number`) found missing or gone")
 	f.StringVar(&o.by, "by", "", "who restores them (`name`; default: $SUDO_USER, $USER)")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print whom it would restore, change nothing")
 	f.BoolVar(&o.asJSON, "json", false, "as JSON")
