@@ -206,7 +206,11 @@ func (p *previewer) planBatch(ctx context.Context, s settings, items []item, atE
 	if err != nil {
 		return err
 	}
-	if p.weigher != nil && !atEnd {
+	switch {
+	case p.weigher == nil:
+	case atEnd:
+		p.weigher.takeLast(s, f, changes)
+	default:
 		if err := p.weigher.take(ctx, p.over, s, f, given, changes); err != nil {
 			return err
 		}

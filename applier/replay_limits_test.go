@@ -373,3 +373,22 @@ func approvalEnds(t *testing.T, interrupted bool) {
 		t.Errorf("held: %+v", e.held)
 	}
 }
+
+// What those lose who wait for the names of accounts that the replay removes is weighed, too.
+func TestReplayWeighsWhatHappensAtItsEnd(t *testing.T) {
+	e := flagged(t)
+	e.cfg.Limit.On = false
+	e.upsert("1:ada", "2:bob", "3:eve mail=e@x")
+	first := e.full(1)
+	e.mustApply()
+	e.upsert("1:ann mail=a@x", "2:ben mail=b@x")
+	e.upsert("4:ada", "5:bob")
+	e.full(1)
+	e.mustApply()
+	e.want("1 ann a@x", "2 ben b@x", "3 eve e@x", "4 ada", "5 bob")
+	held := e.stops(first, "2 of 3 users would lose their email"+over)
+	if done, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first, Approval{Hash: held.Hash}); err != nil || done.Stopped != nil {
+		t.Fatalf("%+v, %v", done.Stopped, err)
+	}
+	e.want("1 ada", "2 bob", "3 eve e@x", "4 ada-gone-4", "5 bob-gone-5")
+}

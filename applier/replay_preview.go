@@ -96,12 +96,11 @@ func (p *previewer) replay(ctx context.Context, change string, state *proto.Stat
 			return err
 		}
 	}
-	if p.weigher != nil {
-		if done.Stopped, err = p.weigher.judge(ctx, p.over, s.links, rows); err != nil {
-			return err
-		}
+	if err := p.letters(ctx); err != nil || p.weigher == nil {
+		return err
 	}
-	return p.letters(ctx)
+	done.Stopped, err = p.weigher.judge(ctx, p.over, s.links, rows)
+	return err
 }
 
 // catchUp plans for a target that catches up; see Applier.catchUp.

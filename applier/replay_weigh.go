@@ -96,6 +96,25 @@ func (w *weigher) take(ctx context.Context, r Reader, s settings, f *facts, item
 	return w.takeGone(ctx, r, s, gone)
 }
 
+// takeLast counts what entries lose that waited for the names of who is gone. What these entries had is counted, and the flags that went with who is gone.
+func (w *weigher) takeLast(s settings, f *facts, changes []Change) {
+	if s.kind == proto.KindGroup {
+		return
+	}
+	for _, c := range changes {
+		losses := s.mapping.losses(c)
+		switch c.Action {
+		case Adopt:
+			w.has(s.mapping, f.rows[c.PK], f.memberships[c.PK])
+		case Relink:
+			losses = slices.DeleteFunc(losses, func(r respect) bool { return r == staffLost || r == superuserLost })
+		}
+		if len(losses) > 0 {
+			w.lose(s.kind, c.ID, losses)
+		}
+	}
+}
+
 // takeGone counts users who become gone, or missing, and the flags that go with them.
 func (w *weigher) takeGone(ctx context.Context, r Reader, s settings, gone []Change) error {
 	if len(gone) == 0 {
