@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,8 +118,16 @@ func TestTheRolesAreEnoughForTheStages(t *testing.T) {
 		t.Errorf("%d requests; want 1", len(got))
 	}
 
+	applier := s.open("applier")
+	check("note a position", applier.Mirror(ctx, "corp", "default", log.StreamID(), 2))
+	positions, err := log.Positions(ctx)
+	check("who has seen what", err)
+	if !slices.ContainsFunc(positions, func(p bus.Position) bool { return p.Consumer == "target default" && p.Sequence == 2 }) {
+		t.Errorf("nobody knows where the target is: %+v", positions)
+	}
+
 	all := s.open("ldapsync")
-	for role, b := range map[string]*bus.Bus{"extractor": extractor, "callbacks": callbacks, "applier": s.open("applier"), "run": all} {
+	for role, b := range map[string]*bus.Bus{"extractor": extractor, "callbacks": callbacks, "applier": applier, "run": all} {
 		stop, err := b.Announce(ctx, role, "default")
 		check(role+" announces itself", err)
 		for _, asking := range []*bus.Bus{all, extractor} {
@@ -127,6 +136,71 @@ func TestTheRolesAreEnoughForTheStages(t *testing.T) {
 			}
 		}
 		stop()
+	}
+}
+
+// outbox is what lies in a target's database: one message about each of these.
+type outbox struct{ rows []proto.Unpublished }
+
+func newOutbox(ids ...string) *outbox {
+	o := &outbox{}
+	for i, id := range ids {
+		b := proto.OutcomeBatches{Head: &proto.Outcomes{Source: "corp", By: "apply"}, Time: time.Unix(1, 0)}
+		b.Add(proto.OutcomeUserDeleted, &proto.Outcome{Id: id})
+		o.rows = append(o.rows, proto.Unpublished{Row: int64(i), Outcomes: b.Messages()[0]})
+	}
+	return o
+}
+
+func (o *outbox) Outbox(_ context.Context, limit int) ([]proto.Unpublished, error) {
+	return slices.Clone(o.rows[:min(limit, len(o.rows))]), nil
+}
+
+func (o *outbox) DropOutbox(_ context.Context, row int64) error {
+	o.rows = slices.DeleteFunc(o.rows, func(u proto.Unpublished) bool { return u.Row == row })
+	return nil
+}
+
+// Whoever writes outcomes tells them, and people who decide forget somebody in them, and drop consumers.
+func TestTheRolesAreEnoughForOutcomes(t *testing.T) {
+	for _, maker := range []string{"ldapsync", "applier", "callbacks", "operator"} {
+		s := startNATS(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		b := s.open(maker)
+		if n, err := b.PublishOutcomes(ctx, "default", proto.ContentTypeProtobuf, newOutbox("ada", "eve")); err != nil || n != 2 {
+			t.Fatalf("%s publishes %d: %v", maker, n, err)
+		}
+		if maker != "ldapsync" && maker != "operator" {
+			b = s.open("operator")
+		}
+		seen, err := s.open("reader").TraceOutcomes(ctx, "default", "corp", "nobody")
+		if err != nil || len(seen.Sequences) > 0 {
+			t.Fatalf("the reader reads: %+v, %v", seen, err)
+		}
+		stream := proto.OutcomesStream("default")
+		admin := s.as("admin")
+		for _, name := range []string{"crm", "shop"} {
+			config := `{"stream_name": "` + stream + `", "config": {"durable_name": "` + name + `", "ack_policy": "explicit"}}`
+			reply, err := admin.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.CREATE."+stream+"."+name, []byte(config))
+			if err != nil || isError(reply.Data) {
+				t.Fatalf("%s, %v", reply.Data, err)
+			}
+		}
+		trace, err := b.EraseOutcomes(ctx, "default", proto.ContentTypeProtobuf, newOutbox(), "corp", "eve")
+		if err != nil || trace.Unseen == nil || trace.Unseen.Name() != "crm" {
+			t.Fatalf("after %s, who hasn't seen it: %+v, %v", maker, trace, err)
+		}
+		if err := errors.Join(b.DropConsumer(ctx, stream, "crm"), b.DropConsumer(ctx, stream, "shop")); err != nil {
+			t.Fatalf("after %s, drop: %v", maker, err)
+		}
+		trace, err = b.EraseOutcomes(ctx, "default", proto.ContentTypeProtobuf, newOutbox("kim"), "corp", "eve")
+		if err != nil || len(trace.Sequences) != 1 {
+			t.Fatalf("after %s, erase: %+v, %v", maker, trace, err)
+		}
+		if err := errors.Join(b.Mirror(ctx, "corp", "default", "id", 1), b.Drop(ctx, "corp", "default")); err != nil {
+			t.Fatalf("after %s, note and drop a position: %v", maker, err)
+		}
 	}
 }
 
