@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type plan struct {
 	Changes []planned       `json:"changes"`
 	Totals  map[string]int  `json:"totals"` // by action
+	Losing  map[string]int  `json:"losing"` // how many lose staff or superuser status, by column
 	Sources []*sourceResult `json:"sources"`
 	Held    holds           `json:"held"`              // by the targets: accounts that no entry stands behind
 	Waiting int             `json:"waiting_decisions"` // about what is held: the next run carries them out, this plan doesn't contain them
@@ -38,7 +40,8 @@ type planned struct {
 	Then   []string       `json:"then,omitempty"` // what becomes of the row of one who is removed
 	Reason string         `json:"reason,omitempty"`
 
-	several    bool // targets: then a line names its own
+	loses      []string // columns of staff and superuser, if it is a user's
+	several    bool     // targets: then a line names its own
 	superseded bool
 }
 
@@ -99,8 +102,14 @@ func without(list, taken []string) []string {
 // settle drops what was superseded, and counts the rest.
 func (p *plan) settle() {
 	p.Changes = slices.DeleteFunc(p.Changes, func(c planned) bool { return c.superseded })
+	p.Losing = map[string]int{}
 	for _, c := range p.Changes {
 		p.Totals[c.Action]++
+		for _, column := range c.loses {
+			if slices.Contains(c.Set, columnChange{column, true, false}) {
+				p.Losing[column]++
+			}
+		}
 	}
 }
 
@@ -158,6 +167,13 @@ func (p *planner) printLines(o runOptions) error {
 		default:
 			totals = append(totals, fmt.Sprintf("%d to %s", n, action))
 		}
+	}
+	if len(p.plan.Losing) > 0 {
+		var losing []string
+		for _, column := range slices.Sorted(maps.Keys(p.plan.Losing)) {
+			losing = append(losing, fmt.Sprintf("%s (%s)", plural(p.plan.Losing[column], "account", "accounts"), column))
+		}
+		w.line("take care: rights would be taken from %s", strings.Join(losing, ", "))
 	}
 	w.line("dry run: %s; nothing was changed (%s)", strings.Join(totals, ", "), planNote)
 	return w.err
@@ -230,7 +246,9 @@ type describer struct {
 func (d *describer) describe(ctx context.Context, kind proto.Kind, c applier.Change) planned {
 	p := planned{Target: d.target.Name, Action: string(c.Action), Kind: kind, ID: c.ID, DN: c.DN, Name: c.Name, Reason: c.Reason, several: d.several}
 	mapping := d.config.Users
-	if kind == proto.KindGroup {
+	if kind == proto.KindUser {
+		p.loses = []string{d.target.Users.Columns.StaffOrDefault(), d.target.Users.Columns.SuperuserOrDefault()}
+	} else {
 		mapping = d.config.Groups
 		if c.Link != nil {
 			d.groups[c.Link.PK] = c.Name
