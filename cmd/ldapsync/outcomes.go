@@ -22,9 +22,13 @@ const (
 	byVerify = "verify"
 )
 
+// outcomesInterval is how long outcomes of another process's doing wait at most.
+const outcomesInterval = time.Minute
+
+// How long outcomes wait at most where others have just been told: they are told together. A first load is told in a few turns.
 const (
-	outcomesInterval = time.Minute // how long outcomes of another process's doing wait at most
-	outcomesPause    = time.Second // how long those wait at most that come while others do: they are told together
+	servicePause = time.Second
+	runPause     = 5 * time.Second
 )
 
 // doneBy is the name under which outcomes are written; "" where a target wants none.
@@ -78,6 +82,7 @@ type telling struct {
 	target *config.Target
 	outbox bus.Outbox
 	news   news
+	pause  time.Duration // between two tellings
 	logger *slog.Logger
 }
 
@@ -102,10 +107,11 @@ func (t telling) run(ctx context.Context) error {
 			t.logger.Info("outcomes are published again", "target", t.target.Name, "messages", n)
 			failing = false
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(outcomesPause):
+		if n > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(t.pause):
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -122,7 +128,7 @@ func (s *service) telling(ctx context.Context, t *config.Target) error {
 	if err != nil {
 		return err
 	}
-	return telling{s.bus, t, st, s.targets[t.Name].news, s.logger}.run(ctx)
+	return telling{s.bus, t, st, s.targets[t.Name].news, servicePause, s.logger}.run(ctx)
 }
 
 // telling tells the outcomes of a run's targets while it lasts, which may be long after a target has got all that is for it. What is left when stop
@@ -133,7 +139,7 @@ func (r *runner) telling(ctx context.Context) (stop func()) {
 	for _, t := range r.targets {
 		if t.Outcomes {
 			r.news[t.Name] = newNews()
-			one := telling{r.bus, t, r.stores[t.Name], r.news[t.Name], slog.New(slog.DiscardHandler)}
+			one := telling{r.bus, t, r.stores[t.Name], r.news[t.Name], runPause, slog.New(slog.DiscardHandler)}
 			group.Go(func() { _ = one.run(ctx) })
 		}
 	}

@@ -248,10 +248,8 @@ func (r *runner) follow(ctx context.Context, t *config.Target, s *config.Source,
 		return nil, err
 	}
 	c.AcceptStream, c.RetryFor = r.options.acceptStream, s.Retry.For
-	c.OnProgress = func(n uint64) {
-		r.progress.applied(t.Name, n)
-		r.news[t.Name].did()
-	}
+	c.OnProgress = func(n uint64) { r.progress.applied(t.Name, n) }
+	c.OnChange = func(proto.Kind, applier.Change) { r.news[t.Name].did() }
 	f.applier = applier.New(c, st, log)
 	f.await = f.applier.WaitFor
 	return f, nil
