@@ -3,6 +3,7 @@ package extractor_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"ldapsync/extractor"
 	"ldapsync/proto"
@@ -180,5 +181,29 @@ func TestEmptyAnswerIsHeldWhateverIsDecided(t *testing.T) {
 	e.wantHeld(n, "user removed: 1 of 3")
 	if got := e.entries(at); len(got) > 0 {
 		t.Errorf("%q", got)
+	}
+}
+
+// What is held is found by its place in the stream: a clock that was put back makes it older than the full snapshot before.
+func TestWhatIsHeldIsFoundAfterTheClockWasPutBack(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.Limits, e.cfg.FullEvery = extractor.DefaultLimits(), 1e6*time.Hour
+	e.hire(uids(0, 20)...)
+	log := &extractor.MemoryLog{Now: time.Unix(1e9, 0)}
+	pass := func() *extractor.Summary {
+		t.Helper()
+		s, err := extractor.New(e.cfg, e.directory, log).Pass(t.Context(), extractor.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	pass()
+	e.leaveAll(uids(0, 15))
+	log.Now = log.Now.Add(-2 * time.Hour)
+	s := pass()
+	held, err := extractor.ReadHeld(t.Context(), log)
+	if err != nil || len(s.Held) != 1 || len(held.Holds) != 1 || held.Holds[0].Hash != s.Held[0].Hash {
+		t.Errorf("the pass held %+v, and %+v is found, %v", s.Held, held, err)
 	}
 }

@@ -22,6 +22,8 @@ type Log interface {
 	// Since hands out the events of these types that the stream stored at a time or later, in order, up to the last one of now. The
 	// sequence ends with an error, or complete.
 	Since(ctx context.Context, from time.Time, types ...proto.Type) iter.Seq2[proto.Event, error]
+	// From hands out the events of these types from a sequence on, in order, up to the last one of now. The sequence ends with an error, or complete.
+	From(ctx context.Context, from uint64, types ...proto.Type) iter.Seq2[proto.Event, error]
 	// LastOf returns the last event of a type. proto.ErrNotFound if there is none.
 	LastOf(ctx context.Context, t proto.Type) (proto.Event, error)
 

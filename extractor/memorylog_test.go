@@ -53,6 +53,11 @@ func (l *MemoryLog) Since(_ context.Context, from time.Time, types ...proto.Type
 	return l.those(func(e proto.Event) bool { return !e.Time.Before(from) && slices.Contains(types, e.Type) })
 }
 
+// From implements Reader.
+func (l *MemoryLog) From(_ context.Context, from uint64, types ...proto.Type) iter.Seq2[proto.Event, error] {
+	return l.those(func(e proto.Event) bool { return e.Sequence >= from && slices.Contains(types, e.Type) })
+}
+
 func (l *MemoryLog) those(wanted func(proto.Event) bool) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
 		for _, e := range l.Events {

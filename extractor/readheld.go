@@ -15,7 +15,8 @@ type Reader interface {
 	Bounds(ctx context.Context) (first, last uint64, err error)
 	Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error]
 	Get(ctx context.Context, sequence uint64) (proto.Event, error)
-	Since(ctx context.Context, from time.Time, types ...proto.Type) iter.Seq2[proto.Event, error]
+	// From hands out the events of these types from a sequence on, in order, up to the last one of now. The sequence ends with an error, or complete.
+	From(ctx context.Context, from uint64, types ...proto.Type) iter.Seq2[proto.Event, error]
 	LastOf(ctx context.Context, t proto.Type) (proto.Event, error)
 }
 
@@ -66,17 +67,19 @@ func readHeld(ctx context.Context, log Reader) (heldFold, error) {
 	if err := proto.Unmarshal(e, &committed); err != nil {
 		return f, err
 	}
-	started, err := log.Get(ctx, committed.GetFullSequence())
+	first, _, err := log.Bounds(ctx)
 	if err != nil {
-		return f, fmt.Errorf("stream: the last full snapshot: %w", err)
+		return f, err
 	}
-	for e, err := range log.Since(ctx, started.Time,
+	full := committed.GetFullSequence()
+	if full < first {
+		return f, fmt.Errorf("stream: the last full snapshot begins at sequence %d, but the stream at %d", full, first)
+	}
+	// Not from a time on: what a clock that was put back has stored later is older.
+	for e, err := range log.From(ctx, full,
 		proto.TypeSnapshotStarted, proto.TypeSnapshotHeld, proto.TypeSnapshotCommitted, proto.TypeSnapshotAborted) {
 		if err != nil {
 			return f, err
-		}
-		if e.Sequence < started.Sequence {
-			continue
 		}
 		if err := f.take(e); err != nil {
 			return f, err

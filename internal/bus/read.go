@@ -60,12 +60,30 @@ func (l *Log) Since(ctx context.Context, from time.Time, types ...proto.Type) it
 			yield(proto.Event{}, err)
 			return
 		}
-		r := reader{log: l, next: max(first, 1), to: last, from: from, yield: yield, done: first > last}
-		for _, t := range types {
-			r.subjects = append(r.subjects, proto.Subject(l.source, t))
-		}
-		r.run(ctx)
+		l.typed(ctx, reader{next: first, to: last, from: from, yield: yield}, types)
 	}
+}
+
+// From hands out the events of these types (none: all) from a sequence on, in order, up to the last one of now. The sequence ends with an error, or
+// complete.
+func (l *Log) From(ctx context.Context, from uint64, types ...proto.Type) iter.Seq2[proto.Event, error] {
+	return func(yield func(proto.Event, error) bool) {
+		first, last, err := l.Bounds(ctx)
+		if err != nil {
+			yield(proto.Event{}, err)
+			return
+		}
+		l.typed(ctx, reader{next: max(from, first), to: last, yield: yield}, types)
+	}
+}
+
+// typed reads some types up to r.to.
+func (l *Log) typed(ctx context.Context, r reader, types []proto.Type) {
+	r.log, r.next, r.done = l, max(r.next, 1), r.next > r.to
+	for _, t := range types {
+		r.subjects = append(r.subjects, proto.Subject(l.source, t))
+	}
+	r.run(ctx)
 }
 
 // storedSince returns the sequence, from first on, of the first message that was stored at a time or later; last + 1 if there is none. It asks for single

@@ -23,6 +23,9 @@ func TestSinceBeginsAtATimeAndKeepsToItsTypes(t *testing.T) {
 	if got := since(time.Time{}); got != nil {
 		t.Errorf("an empty stream: %v", got)
 	}
+	for e, err := range l.From(soon(t), 1) {
+		t.Errorf("an empty stream: %v, %v", e, err)
+	}
 	l.Begin(0)
 	for n, kind := range []proto.Type{proto.TypeSnapshotStarted, proto.TypeUserRemoved, proto.TypeSnapshotCommitted, proto.TypeSnapshotStarted,
 		proto.TypeUserRemoved, proto.TypeSnapshotCommitted, proto.TypeUserUpserted} {
@@ -38,6 +41,24 @@ func TestSinceBeginsAtATimeAndKeepsToItsTypes(t *testing.T) {
 	fourth, err := l.Get(t.Context(), 4)
 	if err != nil {
 		t.Fatal(err)
+	}
+	from := func(sequence uint64, types ...proto.Type) (sequences []uint64) {
+		t.Helper()
+		for e, err := range l.From(soon(t), sequence, types...) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			sequences = append(sequences, e.Sequence)
+		}
+		return sequences
+	}
+	for sequence, want := range map[uint64][]uint64{0: {2, 5}, 2: {2, 5}, 3: {5}, 6: nil, 7: nil, 8: nil, 9: nil} {
+		if got := from(sequence, proto.TypeUserRemoved); !slices.Equal(got, want) {
+			t.Errorf("from %d: %v, not %v", sequence, got, want)
+		}
+	}
+	if got := from(6); !slices.Equal(got, []uint64{6, 7}) {
+		t.Errorf("all from 6: %v", got)
 	}
 	for _, c := range []struct {
 		from  time.Time
