@@ -258,10 +258,14 @@ func (a *Applier) tellsOf(ctx context.Context, cp *Checkpoint) (uint64, error) {
 		return 0, err
 	}
 	at, err := a.lastSnapshot(ctx)
+	told := err == nil
+	if told && at.to > cp.Sequence {
+		told, err = a.nothingBetween(ctx, cp.Sequence, at.to)
+	}
 	switch {
 	case notFoundIsNothing(err) != nil:
 		return 0, err
-	case err == nil && at.to <= cp.Sequence:
+	case told:
 		from = max(from, at.from)
 	default: // the longer way leads to the same state
 		if err := a.begins(ctx, from, cp.Sequence); err != nil {
@@ -269,6 +273,16 @@ func (a *Applier) tellsOf(ctx context.Context, cp *Checkpoint) (uint64, error) {
 		}
 	}
 	return max(from, 1), nil
+}
+
+// nothingBetween tells whether the state is the same at two sequences: the ends of snapshots alone don't move a checkpoint.
+func (a *Applier) nothingBetween(ctx context.Context, at, to uint64) (bool, error) {
+	for e, err := range a.stream.Read(ctx, at+1, to) {
+		if err != nil || e.Type.Entry() {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // begins refuses a history that was cut off so far that it doesn't tell the whole state at a sequence: it must have its first event, or the end of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 
@@ -133,6 +134,45 @@ func TestVerifyOfWhatWasCutOffIsRefused(t *testing.T) {
 		t.Error("verified")
 	}
 	e.wantPresent("id-ada", "id-bob")
+}
+
+// The end of a snapshot alone doesn't move a checkpoint. What lies before the last full one isn't needed then, and may have been cut off.
+func TestVerifyReadsFromTheLastFullSnapshot(t *testing.T) {
+	e := newEnv(t)
+	e.cfg.BatchEntries = 1
+	e.upsert("ada")
+	e.full(1)
+	e.mustApply()
+	e.upsert("ada", "bob")
+	e.full(3)
+	e.mustApply()
+	for range 3 { // passes that find nothing
+		e.publish(proto.TypeSnapshotStarted, &proto.SnapshotStarted{})
+		e.publish(proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{FullSequence: 3})
+	}
+	e.mustApply()
+	if e.checkpoint.Sequence != 3 {
+		t.Fatalf("at %d", e.checkpoint.Sequence)
+	}
+	for _, cut := range []uint64{0, 3} {
+		e.stream.cut = cut
+		s := since{e.stream, 99}
+		found, err := New(e.cfg, e.memory, &s).Verify(t.Context(), VerifyOptions{}, nil)
+		if err != nil || found.Users != 2 || found.Differences() != 0 || s.first != 3 {
+			t.Errorf("cut %d: read from %d, %+v, %v", cut, s.first, found, err)
+		}
+	}
+}
+
+// since notes where a stream was read from.
+type since struct {
+	*stream
+	first uint64
+}
+
+func (s *since) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event, error] {
+	s.first = min(s.first, from)
+	return s.stream.Read(ctx, from, to)
 }
 
 // A link whose entry the stream doesn't have is one that should be gone.
