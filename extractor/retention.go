@@ -63,11 +63,15 @@ func Retain(ctx context.Context, h History, keep time.Duration) (Retained, error
 	if keep <= 0 {
 		return r, nil
 	}
-	wanted := 0 // the newest one that is as old as what is to be kept
+	wanted := 0 // the newest one that is as old as what is to be kept, before any that is younger: behind that a clock was put back
 	for i, f := range fulls {
-		if !f.committed.After(now.Add(-keep)) {
-			wanted = i
+		if f.committed.After(now) {
+			continue // by a clock that was ahead
 		}
+		if f.committed.After(now.Add(-keep)) {
+			break
+		}
+		wanted = i
 	}
 	floor, who, err := h.Floor(ctx) // before the cut, which moves consumers on
 	if err != nil {

@@ -67,6 +67,8 @@ func TestRetainCutsInFullSnapshots(t *testing.T) {
 		{"three days can be told", ages, 3 * day, everybody, 2, false, 4},
 		{"two and a half need the one before", ages, 60 * time.Hour, everybody, 2, false, 4},
 		{"never into the last", ages, time.Nanosecond, everybody, 4, false, 8},
+		{"a clock that was behind makes nothing old", []time.Duration{5 * day, 4 * day, 3 * day, 2 * day, 400 * day, 0}, 3 * day, everybody, 2, false, 4},
+		{"nor does one that was ahead keep anything", []time.Duration{5 * day, 4 * day, -400 * day, 3 * day, 2 * day, 0}, 3 * day, everybody, 3, false, 6},
 		{"only one", []time.Duration{0}, time.Nanosecond, everybody, -1, false, 0},
 		{"somebody has seen two", ages, day, 8, 2, true, 4},
 		{"somebody is in the middle of the second", ages, day, 6, 1, true, 2},
