@@ -147,8 +147,10 @@ func (p *pass) overrule() {
 		switch h := r.hold; {
 		case h == nil, r.note != "":
 		case !p.reads(h.kind) && r.decides(proto.Decision_DECISION_REJECT) && p.canRefuse(h):
+		case !p.reads(h.kind) && r.decides(proto.Decision_DECISION_REJECT):
+			r.note = fmt.Sprintf("%ss aren't read, and others of them were rejected before: reject these when %ss are read again", h.kind, h.kind)
 		case !p.reads(h.kind):
-			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them", h.kind)
+			r.note = fmt.Sprintf("%ss aren't read, so nothing happens to them: set the filter for %ss again and approve then, or reject this", h.kind, h.kind)
 		case h.change == proto.ChangeRemoved && r.decides(proto.Decision_DECISION_APPROVE) && p.untold(h) != "":
 			r.note = fmt.Sprintf("%s: none of that kind is removed; look again", p.untold(h))
 		case h.rejected && r.verdict.GetDecision() == proto.Decision_DECISION_REJECT:

@@ -93,6 +93,11 @@ func (h *holder) decide(ctx context.Context, hashes []string, d decision, asJSON
 			chosen = append(chosen, f)
 		}
 	}
+	if d.verdict == proto.Decision_DECISION_APPROVE {
+		if err := h.approvable(ctx, chosen); err != nil {
+			return err
+		}
+	}
 	var outcomes []outcome
 	for _, f := range chosen {
 		if f.row == nil {
@@ -215,12 +220,17 @@ func (h *holder) decideSource(ctx context.Context, source string, of []*foundHol
 	return outcomes, nil
 }
 
-// tell prints what became of the decisions, and fails if one of them came too late.
+// tell prints what became of the decisions, and fails if one of them came too late. One that had no effect on anything ends with exit code 4: it is held still.
 func (h *holder) tell(outcomes []outcome, d decision, asJSON bool) error {
 	var late *outcome
+	idle := false
 	for i, o := range outcomes {
-		if !o.Waiting && o.Decided != nil && o.Decided.Hold == nil {
+		switch {
+		case o.Waiting || o.Decided == nil:
+		case o.Decided.Hold == nil:
 			late = &outcomes[i]
+		case o.Decided.Entries == 0 && o.Decided.Note != "":
+			idle = true
 		}
 	}
 	if asJSON {
@@ -238,6 +248,9 @@ func (h *holder) tell(outcomes []outcome, d decision, asJSON bool) error {
 	}
 	if late != nil {
 		return fault.New(fault.Failed, "ldapsync held list shows what there is now", "%s has changed, or dissolved, since it was shown", late.short())
+	}
+	if idle {
+		return exit(codeLeftovers)
 	}
 	return nil
 }

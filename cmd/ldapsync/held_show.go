@@ -41,7 +41,7 @@ that "held list" and the summary of a run give, or its first %d digits. The firs
 			if err != nil {
 				return err
 			}
-			s := shownHold{holdView: f.holdView, Entries: []shownEntry{}}
+			s := shownHold{holdView: f.holdView, Entries: []shownEntry{}, unread: h.unread(f)}
 			if err := h.resolve(c.Context(), f, &s); err != nil {
 				return err
 			}
@@ -63,6 +63,8 @@ that "held list" and the summary of a run give, or its first %d digits. The firs
 type shownHold struct {
 	holdView
 	Entries []shownEntry `json:"entries"`
+
+	unread string // the setting without which they aren't read
 }
 
 // shownEntry is one entry, and the accounts that it has in the targets.
@@ -271,6 +273,9 @@ func (s *shownHold) print(w *lines, all, several bool) {
 		return
 	}
 	w.line("")
+	if s.unread != "" {
+		w.line("%ss aren't read now, so nothing happens to them: to let it happen, set %s again first", s.Kind, s.unread)
+	}
 	w.line("to let it happen:          ldapsync held approve %s --reason TEXT", s.short())
 	if !s.Rejected {
 		w.line("to keep it from happening: ldapsync held reject %s --reason TEXT", s.short())
