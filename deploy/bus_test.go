@@ -156,8 +156,8 @@ func (o *outbox) Outbox(_ context.Context, limit int) ([]proto.Unpublished, erro
 	return slices.Clone(o.rows[:min(limit, len(o.rows))]), nil
 }
 
-func (o *outbox) DropOutbox(_ context.Context, row int64) error {
-	o.rows = slices.DeleteFunc(o.rows, func(u proto.Unpublished) bool { return u.Row == row })
+func (o *outbox) DropOutbox(_ context.Context, dropped proto.Unpublished) error {
+	o.rows = slices.DeleteFunc(o.rows, func(u proto.Unpublished) bool { return u.Row == dropped.Row })
 	return nil
 }
 

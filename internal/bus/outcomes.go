@@ -35,8 +35,8 @@ func (b *Bus) outcomesStream(target string) jetstream.StreamConfig {
 type Outbox interface {
 	// Outbox returns the first messages, at most limit, in the order in which they are to be published.
 	Outbox(ctx context.Context, limit int) ([]proto.Unpublished, error)
-	// DropOutbox deletes one that was published.
-	DropOutbox(ctx context.Context, row int64) error
+	// DropOutbox deletes one that was published, if it is there still, and no other.
+	DropOutbox(ctx context.Context, published proto.Unpublished) error
 }
 
 // outboxPage is how many messages of an outbox are held at a time: of about 128 KiB at most each.
@@ -95,7 +95,7 @@ func (o *outcomes) page(ctx context.Context) (last uint64, more bool, err error)
 	for _, row := range rows {
 		if row.Outcomes.GetId() == id {
 			// What was published last, before a process was stopped. A row in front of it was committed later, so it wasn't published.
-			return last, true, o.outbox.DropOutbox(ctx, row.Row)
+			return last, true, o.outbox.DropOutbox(ctx, row)
 		}
 	}
 	for _, row := range rows {
@@ -109,7 +109,7 @@ func (o *outcomes) page(ctx context.Context) (last uint64, more bool, err error)
 			last = next
 			o.published++
 		}
-		if err := o.outbox.DropOutbox(ctx, row.Row); err != nil {
+		if err := o.outbox.DropOutbox(ctx, row); err != nil {
 			return last, false, err
 		}
 	}

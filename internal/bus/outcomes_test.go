@@ -47,14 +47,14 @@ func (o *outbox) Outbox(_ context.Context, limit int) ([]proto.Unpublished, erro
 	return rows, nil
 }
 
-func (o *outbox) DropOutbox(_ context.Context, row int64) error {
+func (o *outbox) DropOutbox(_ context.Context, u proto.Unpublished) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fail; err != nil {
 		o.fail = nil
 		return err
 	}
-	o.rows = slices.DeleteFunc(o.rows, func(r proto.Unpublished) bool { return r.Row == row })
+	o.rows = slices.DeleteFunc(o.rows, func(r proto.Unpublished) bool { return r.Row == u.Row })
 	return nil
 }
 

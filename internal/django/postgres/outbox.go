@@ -107,8 +107,8 @@ func (s *Store) ForgetOutbox(ctx context.Context, source, id string) (n int64, e
 	return n, err
 }
 
-// DropOutbox deletes a row of the outbox, which was published.
-func (s *Store) DropOutbox(ctx context.Context, row int64) error {
-	_, err := s.pool.Exec(ctx, "DELETE FROM ldapsync.outbox WHERE seq = $1", row)
+// DropOutbox deletes a message that was published from the outbox, if it is there still.
+func (s *Store) DropOutbox(ctx context.Context, published proto.Unpublished) error {
+	_, err := s.pool.Exec(ctx, "DELETE FROM ldapsync.outbox WHERE seq = $1", published.Row)
 	return s.fault(err)
 }

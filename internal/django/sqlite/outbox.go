@@ -104,9 +104,10 @@ func (s *Store) ForgetOutbox(ctx context.Context, source, id string) (n int64, e
 	return n, err
 }
 
-// DropOutbox deletes a row of the outbox, which was published.
-func (s *Store) DropOutbox(ctx context.Context, row int64) error {
+// DropOutbox deletes a message that was published from the outbox, if it is there still. An outbox that was empty gives its numbers again: another process
+// may have dropped this one, and the row be another message's.
+func (s *Store) DropOutbox(ctx context.Context, published proto.Unpublished) error {
 	return s.updateOwn(ctx, func(c *conn) error {
-		return c.exec(ctx, `DELETE FROM ldapsync_outbox WHERE seq = ?`, row)
+		return c.exec(ctx, `DELETE FROM ldapsync_outbox WHERE seq = ? AND instr(body, ?) > 0`, published.Row, []byte(published.Outcomes.GetId()))
 	})
 }

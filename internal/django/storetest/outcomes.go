@@ -35,7 +35,7 @@ func (s *suite) wantOutbox(want ...string) {
 		if m.GetSource() != source || m.GetId() == "" || m.GetTime().AsTime().IsZero() {
 			s.Errorf("%v", m)
 		}
-		if err := s.Store.DropOutbox(s.Context(), r.Row); err != nil {
+		if err := s.Store.DropOutbox(s.Context(), r); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -69,6 +69,31 @@ var outcomeCases = map[string]func(*suite){
 		}
 		s.wantOutbox("user.created apply : c", "user.created apply : a", "user.created apply : b")
 		s.wantOutbox()
+	},
+	"WhoeverDropsWhatSomebodyElseHasDroppedLeavesTheNext": func(s *suite) {
+		put := func(id string) proto.Unpublished {
+			s.Helper()
+			b := proto.OutcomeBatches{Head: &proto.Outcomes{Source: source, By: "apply"}, Time: day}
+			b.Add(proto.OutcomeUserCreated, &proto.Outcome{Id: id})
+			s.update(func(tx applier.Tx) error { return tx.PutOutcomes(s.Context(), b.Messages()) })
+			rows, err := s.Store.Outbox(s.Context(), 2)
+			if err != nil || len(rows) != 1 {
+				s.Fatalf("%v, %v", rows, err)
+			}
+			return rows[0]
+		}
+		drop := func(u proto.Unpublished) {
+			s.Helper()
+			if err := s.Store.DropOutbox(s.Context(), u); err != nil {
+				s.Fatal(err)
+			}
+		}
+		ada := put("ada")
+		drop(ada)
+		eve := put("eve") // its row may have the number that ada's had
+		drop(ada)
+		s.wantOutbox("user.created apply : eve")
+		drop(eve)
 	},
 	"CallbacksTellWhatTheyDid": func(s *suite) {
 		s.telling()

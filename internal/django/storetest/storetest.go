@@ -37,7 +37,7 @@ type Store interface {
 	RetryLetters(context.Context, django.LetterFilter) (int, error)
 	Stats(context.Context) ([]django.Stats, error)
 	Outbox(ctx context.Context, limit int) ([]proto.Unpublished, error)
-	DropOutbox(ctx context.Context, row int64) error
+	DropOutbox(ctx context.Context, published proto.Unpublished) error
 	OutboxOf(ctx context.Context, source, id string) ([]proto.Unpublished, error)
 	ForgetOutbox(ctx context.Context, source, id string) (int64, error)
 	Close() error
