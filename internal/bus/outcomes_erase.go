@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -125,7 +126,8 @@ func (b *Bus) traceOutcomes(ctx context.Context, target, source, id string, thro
 		var told proto.Outcomes
 		e := proto.Event{Type: "outcomes", ContentType: header.Get(proto.HeaderContentType), Data: m.Data, Sequence: m.Sequence}
 		if err := proto.Unmarshal(e, &told); err != nil {
-			return trace, err
+			return trace, fault.New(fault.Stream, fmt.Sprintf("find out what else publishes there, and stop it; then delete the message: nats stream rmm %s %d", proto.OutcomesStream(target), m.Sequence),
+				"%s: not a message of ours, so that nobody knows of whom it tells: %w", proto.OutcomesStream(target), err)
 		}
 		if proto.TellsOf(&told, source, id) {
 			trace.Sequences = append(trace.Sequences, m.Sequence)

@@ -3,11 +3,13 @@ package bus
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ldapsync/internal/fault"
 	"ldapsync/proto"
 )
 
@@ -193,6 +195,22 @@ func TestOutcomesAreErasedWhenEverybodyHasSeenThem(t *testing.T) {
 	wantOutcomes(t, b, "ada", "kim")
 	if all, last, err := b.OutcomesPositions(soon(t), "site"); err != nil || last != 3 || len(all) != 1 || all[0].Sequence != 2 {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What isn't a message of outcomes may tell of anybody.
+func TestForeignOutcomesAreNamed(t *testing.T) {
+	b := embedded(t, t.TempDir())
+	o := &outbox{}
+	o.putBatch("corp", "eve")
+	publishOutcomes(t, b, o, 1)
+	if _, err := b.js.Publish(t.Context(), proto.OutcomeSubject("site", proto.OutcomeUserCreated), []byte("eve")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := b.TraceOutcomes(soon(t), "site", "corp", "eve")
+	class, hint := fault.Of(err)
+	if err == nil || class != fault.Stream || !strings.Contains(hint, "LDAPSYNC_OUTCOMES_site 2") || !strings.Contains(err.Error(), "sequence 2") {
+		t.Errorf("%v: %d, %q", err, class, hint)
 	}
 }
 
