@@ -34,7 +34,7 @@ func open(t *testing.T, cfg sqlite.Config) *sqlite.Store {
 func migrated(t *testing.T) (*sqlite.Store, string) {
 	t.Helper()
 	path := fresh(t)
-	s := open(t, sqlite.Config{Path: path, Settings: storetest.Settings(), BusyTimeout: 100 * time.Millisecond})
+	s := open(t, sqlite.Config{Path: path, Settings: storetest.Settings()})
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,8 @@ func TestTablesOfANewerVersionAreRefused(t *testing.T) {
 }
 
 func TestAHeldLockPasses(t *testing.T) {
-	s, path := migrated(t)
+	_, path := migrated(t)
+	s := open(t, sqlite.Config{Path: path, Settings: storetest.Settings(), BusyTimeout: 100 * time.Millisecond})
 	db := raw(t, path)
 	exec(t, db, "BEGIN IMMEDIATE")
 	update := func() error {

@@ -91,7 +91,7 @@ func TestAnApplicationWritesDuringAReplay(t *testing.T) {
 			s, path := migrated(t)
 			application := raw(t, path)
 			exec(t, application, "PRAGMA journal_mode="+mode)
-			exec(t, application, "PRAGMA busy_timeout=1000")
+			exec(t, application, "PRAGMA busy_timeout=5000")
 			crowd(t, application, n)
 			stream := recorded(t, n)
 			writes := 0
