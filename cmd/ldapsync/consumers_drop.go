@@ -78,7 +78,7 @@ func (a *app) drop(ctx context.Context, name string, o dropOptions) error {
 		return usage(ambiguous(views), "several consumers are called %s", printable(name))
 	}
 	if len(views) == 0 {
-		if o.source == "" {
+		if o.source == "" || !proto.ValidName(name) {
 			return none
 		}
 		// One that follows another stream of this name isn't listed.
