@@ -18,8 +18,8 @@ type chunk struct {
 	idle  bool   // the stream held nothing behind it
 }
 
-// ahead follows the stream in a goroutine of its own, so that the next chunk is read and decoded while this one is committed. The
-// goroutine ends with the loop over it. full is where the last full snapshot begins.
+// ahead follows the stream in goroutines of its own, so that the next chunk is read and decoded while this one is committed. They end with the
+// loop over it. full is where the last full snapshot begins.
 func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -28,16 +28,14 @@ func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk,
 		var reading sync.WaitGroup
 		defer reading.Wait()
 		defer cancel()
+		events := make(chan told)
+		reading.Go(func() {
+			defer close(events)
+			a.tell(ctx, from, events)
+		})
 		reading.Go(func() {
 			defer close(chunks)
-			failed = a.assemble(ctx, from, full, func(c chunk) bool {
-				select {
-				case chunks <- c:
-					return true
-				case <-ctx.Done():
-					return false
-				}
-			})
+			failed = a.assemble(ctx, events, full, chunks)
 		})
 		for c := range chunks {
 			if !yield(c, nil) {
@@ -46,6 +44,22 @@ func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk,
 		}
 		if failed != nil {
 			yield(chunk{}, failed)
+		}
+	}
+}
+
+// told is what following the stream told last.
+type told struct {
+	event proto.Event
+	err   error
+}
+
+func (a *Applier) tell(ctx context.Context, from uint64, events chan<- told) {
+	for e, err := range a.stream.Follow(ctx, from) {
+		select {
+		case events <- told{e, err}:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -86,37 +100,58 @@ func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq
 	}
 }
 
-// assemble puts chunks together: each ends with its snapshot, when it is large enough, or when nothing more waits.
-func (a *Applier) assemble(ctx context.Context, from, full uint64, hand func(chunk) bool) error {
+// assemble puts chunks together: each ends with its snapshot, or when it is large enough. One behind which nothing waited may be taken as it is, and
+// grows until it is: what arrives during a commit goes into the next one together.
+func (a *Applier) assemble(ctx context.Context, events <-chan told, full uint64, chunks chan<- chunk) (failed error) {
 	var b batches
-	for e, err := range a.stream.Follow(ctx, from) {
-		if err == nil {
-			err = b.event(e)
+	var c chunk
+	for {
+		var take <-chan told
+		var hand chan<- chunk
+		complete := c.ended || b.full(a.cfg.BatchEntries)
+		if !complete {
+			take = events
 		}
-		if err != nil {
-			return err
+		if complete || c.idle {
+			date(b.runs, full)
+			a.mapAll(b.runs)
+			c.runs, hand = b.runs, chunks
 		}
-		c := chunk{last: e.Sequence, idle: e.Pending == 0}
-		switch e.Type {
-		case proto.TypeSnapshotAborted:
-			c.ended = true
-		case proto.TypeSnapshotCommitted:
-			var m proto.SnapshotCommitted
-			if err := proto.Unmarshal(e, &m); err != nil {
+		if take == nil && hand == nil {
+			return failed
+		}
+		select {
+		case t, more := <-take:
+			if !more || t.err != nil {
+				events, failed = nil, t.err
+				continue
+			}
+			if err := b.event(t.event); err != nil {
 				return err
 			}
-			c.ended, c.full, c.whole = true, m.GetFull(), true
+			if err := c.reach(t.event); err != nil {
+				return err
+			}
+		case hand <- c:
+			b, c = batches{}, chunk{}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		if !c.ended && !c.idle && !b.full(a.cfg.BatchEntries) {
-			continue
+	}
+}
+
+// reach has the chunk end with an event.
+func (c *chunk) reach(e proto.Event) error {
+	c.last, c.idle = e.Sequence, e.Pending == 0
+	switch e.Type {
+	case proto.TypeSnapshotAborted:
+		c.ended = true
+	case proto.TypeSnapshotCommitted:
+		var m proto.SnapshotCommitted
+		if err := proto.Unmarshal(e, &m); err != nil {
+			return err
 		}
-		date(b.runs, full)
-		a.mapAll(b.runs)
-		c.runs = b.runs
-		b = batches{}
-		if !hand(c) {
-			return nil
-		}
+		c.ended, c.full, c.whole = true, m.GetFull(), true
 	}
 	return nil
 }
