@@ -51,7 +51,9 @@
 // Where a target has outcomes switched on, what was done to its rows is told on a stream of its own, ldapsync.outcomes.<target>.<type>, as Outcomes. A
 // message holds outcomes of one type and one transaction, at most 128 KiB as protobuf; a larger transaction makes several. Each is published once,
 // after its transaction, and transactions that met the same row in their order. They are news, kept for 30 days, and no state: who needs that reads
-// the stream of the source, or the database.
+// the stream of the source, or the database. When somebody is forgotten, the messages that tell of her are deleted as they are, with what they tell of
+// others, once every durable consumer has acknowledged them; nothing stands in their place. So their sequences become holes, and who reads without a
+// durable, or makes one later, misses what they told.
 //
 // # Losses
 //

@@ -14,7 +14,7 @@ const (
 	codeDone        = 0
 	codeFailed      = 1
 	codeUsage       = 2
-	codeDifference  = 3 // a dry run found one
+	codeDifference  = 3 // a dry run, or verify, found one
 	codeLeftovers   = 4 // done, but something is held, retrying, or (with --strict) skipped
 	codeDirectory   = 5
 	codeDatabase    = 6
