@@ -78,7 +78,7 @@ func (f *forgetter) untilSeen(ctx context.Context, t *config.Target, p *forgotte
 			patience = consumersPatience
 		}
 		if time.Since(begun) > patience {
-			return trace, fault.New(fault.Failed, "let its program read on; if that won't come back: ldapsync consumers drop "+late.Name(),
+			return trace, fault.New(fault.Failed, "let its program read on; if that won't come back: ldapsync consumers drop "+late.Name()+" --outcomes "+t.Name,
 				"target %s: %s is at sequence %d of the outcomes and hasn't seen all that tells of %s, %d",
 				t.Name, late.Consumer, late.Sequence, printable(p.ID), trace.Sequences[len(trace.Sequences)-1])
 		}
