@@ -59,6 +59,7 @@ type Config struct {
 
 	evict bool // also active rows of entries that are gone give up their names to those that are there
 	every bool // entries whose links say that they are applied are compared, too
+	known bool // who is missing, and whom the target doesn't know, needs no account
 }
 
 // Scope is which accounts are the directory's.
@@ -120,7 +121,7 @@ func (c Config) hash() string {
 func (c Config) settings(kind proto.Kind) settings {
 	s := settings{
 		source: c.Source, kind: kind, mapping: c.mapping(kind), adopt: c.Adopt,
-		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups, every: c.every, evict: c.evict,
+		memberships: c.Memberships && c.Groups != nil, deleteRows: c.DeleteGroups, every: c.every, evict: c.evict, known: c.known,
 	}
 	if s.mapping != nil {
 		s.hash = s.mapping.Hash()

@@ -21,6 +21,7 @@ type settings struct {
 	bare        bool   // even the flags and memberships of the refused entry
 	every       bool   // entries whose links say that they are applied are compared, too
 	evict       bool   // also active rows of entries that are gone give up their names
+	known       bool   // who is missing, and whom the target doesn't know, needs no account
 }
 
 // facts are what the database says about the entries of a batch.
@@ -105,7 +106,7 @@ func (f *facts) settled(s settings, it item) bool {
 		return !ok || l.State != Present && l.State != Missing
 	case it.missing:
 		return !ok || l.State != Present && !(it.state && l.State == Gone)
-	case it.kept && ok && l.State != Present:
+	case it.kept && ok && l.State != Present, it.kept && !ok && s.known:
 		return true
 	}
 	return ok && !s.every && l.State == Present && l.Digest == it.digest && l.Mapping == s.hash

@@ -36,6 +36,31 @@ func TestWhoIsMissingInTheSameBatchKeepsHerName(t *testing.T) {
 	}
 }
 
+// Whose name somebody had when she was missing already has no account, and needs none.
+func TestWhoIsMissingWithoutAnAccountIsNoDifference(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada")
+	e.full(1)
+	e.mustApply()
+	e.upsert("1:bob")
+	e.upsert("2:ada")
+	e.publish(proto.TypeUserMissing, &proto.UserMissing{User: user("2:ada"), Reason: "not found"})
+	e.cfg.BatchEntries = 1
+	e.retain("2:ada")
+	e.publish(proto.TypeUserMissing, &proto.UserMissing{User: user("2:ada"), Reason: "not found"})
+	e.upsert("1:bob")
+	e.full(6)
+	e.stream.cut = 6
+	e.mustApply()
+	e.want("1 bob")
+	for _, repair := range []bool{false, true} {
+		if got := e.differences(repair); got != nil {
+			t.Errorf("found %q", got)
+		}
+	}
+	e.want("1 bob")
+}
+
 // What another entry's letter would change, too, is no difference: the next end of a snapshot does both.
 func TestVerifyLeavesAloneWhatALetterWaitsFor(t *testing.T) {
 	e := newEnv(t)

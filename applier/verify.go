@@ -39,11 +39,11 @@ func (v Verified) Differences() (n int) {
 // Verify compares the target with what the stream says at the target's checkpoint: every row, its memberships and its link, whatever the
 // link's digest says. each is called for every difference, as the change that would put it right, and may be nil; with Repair these
 // changes are written. What was published behind the checkpoint isn't looked at: applying it is the live applier's business.
-// Entries that couldn't be applied, and are dead letters or parked, are no differences. A target that is catching up is refused: what was applied
-// to it is ahead of its checkpoint, and a repair would take that back.
+// Entries that couldn't be applied, and are dead letters or parked, are no differences, nor is who is missing without ever having had an account. A target
+// that is catching up is refused: what was applied to it is ahead of its checkpoint, and a repair would take that back.
 func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.Kind, Change)) (Verified, error) {
 	cfg := a.cfg
-	cfg.every = true
+	cfg.every, cfg.known = true, true
 	var err error
 	for range verifyAttempts {
 		v := &verifier{options: o, each: each}
