@@ -115,7 +115,7 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	if err := r.mayStart(ctx); err != nil {
 		return err
 	}
-	if err := a.confirm(o.yes, "Do it?"); err != nil {
+	if err := a.confirm(r.yes, "Do it?"); err != nil {
 		return err
 	}
 	return r.carryOut(ctx)
