@@ -119,7 +119,9 @@ var restoreCases = map[string]func(*suite){
 	"WhoIsGoneIsFoundByWhenSheBecameMissingToo": func(s *suite) {
 		u := s.hire("ada", "bob", "eve")
 		s.write(proto.KindUser, missing("ada", u["ada"], 9), missing("bob", u["bob"], 10), missing("eve", u["eve"], 11))
-		within := func(from, to uint64) callbacks.FindQuery { return callbacks.FindQuery{FromSequence: from, ToSequence: to} }
+		within := func(from, to uint64) callbacks.FindQuery {
+			return callbacks.FindQuery{FromSequence: from, ToSequence: to}
+		}
 		s.find(within(9, 10), "ada", "bob")
 		s.write(proto.KindUser, gone("ada", u["ada"], 20), back("bob", u["bob"]))
 		s.find(within(9, 9), "ada")
