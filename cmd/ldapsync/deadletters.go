@@ -74,12 +74,8 @@ func (a *app) lettersOf(ctx context.Context, cfg *config.Config, t *config.Targe
 		return err
 	}
 	defer st.Close()
-	ready, err := st.Migrated(ctx)
-	if err != nil {
+	if err := migrated(ctx, st, t); err != nil {
 		return err
-	}
-	if !ready {
-		return unmigrated(t)
 	}
 	filters := []django.LetterFilter{{Kind: proto.Kind(q.kind), Stage: q.stage}}
 	if len(q.sources) > 0 {

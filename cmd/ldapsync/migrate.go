@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/internal/django"
 	"ldapsync/internal/django/postgres"
 	"ldapsync/internal/django/sqlite"
 )
@@ -59,17 +61,20 @@ func (a *app) migrateTarget(ctx context.Context, cfg *config.Config, t *config.T
 	}
 	defer st.Close()
 	ready, err := st.Migrated(ctx)
-	if err != nil {
+	outdated := errors.Is(err, django.ErrOutdated)
+	if err != nil && !outdated {
 		return err
 	}
-	if ready {
-		_, err = fmt.Fprintf(a.stdout, "target %s: ldapsync's tables are up to date\n", t.Name)
-		return err
+	done := "up to date"
+	if !ready {
+		if err := st.Migrate(ctx); err != nil {
+			return err
+		}
+		if done = "made"; outdated {
+			done = "brought up to date"
+		}
 	}
-	if err := st.Migrate(ctx); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.stdout, "target %s: ldapsync's tables are made\n", t.Name)
+	_, err = fmt.Fprintf(a.stdout, "target %s: ldapsync's tables are %s\n", t.Name, done)
 	return err
 }
 

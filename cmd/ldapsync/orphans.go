@@ -105,7 +105,7 @@ func (a *app) orphansOf(ctx context.Context, cfg *config.Config, t *config.Targe
 	var list []orphanView
 	for o, err := range st.Orphans(ctx) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
 		}
 		if o.Active || !active {
 			list = append(list, newOrphanView(t.Name, o))

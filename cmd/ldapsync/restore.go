@@ -107,7 +107,9 @@ func (a *app) restore(ctx context.Context, names []string, o restoreOptions) err
 		list, err := a.restoreIn(ctx, cfg, t, names, spans, o)
 		views = append(views, list...)
 		if err != nil {
-			_ = a.printRestored(views, o)
+			if len(views) > 0 {
+				_ = a.printRestored(views, o)
+			}
 			return err
 		}
 	}
@@ -197,11 +199,7 @@ func (a *app) restoreIn(ctx context.Context, cfg *config.Config, t *config.Targe
 		return nil, err
 	}
 	defer st.Close()
-	ready, err := st.Migrated(ctx)
-	if err == nil && !ready {
-		err = unmigrated(t)
-	}
-	if err != nil {
+	if err := migrated(ctx, st, t); err != nil {
 		return nil, err
 	}
 	found, asked, err := seek(ctx, st, names, spans)

@@ -141,12 +141,8 @@ func (a *app) newRunner(ctx context.Context, cfg *config.Config, o runOptions) (
 
 func (r *runner) migrated(ctx context.Context) error {
 	for _, t := range r.targets {
-		ready, err := r.stores[t.Name].Migrated(ctx)
-		if err != nil {
+		if err := migrated(ctx, r.stores[t.Name], t); err != nil {
 			return err
-		}
-		if !ready {
-			return unmigrated(t)
 		}
 	}
 	return nil

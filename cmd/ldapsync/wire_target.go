@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"time"
@@ -191,6 +192,18 @@ func fields(attributes config.Attributes) []applier.Field {
 		}
 	}
 	return list
+}
+
+// migrated is an error where a target's database lacks our tables, or has those of another version.
+func migrated(ctx context.Context, st store, t *config.Target) error {
+	ready, err := st.Migrated(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("target %s: %w", t.Name, err)
+	case !ready:
+		return unmigrated(t)
+	}
+	return nil
 }
 
 // unmigrated is what a target without our tables is refused with.

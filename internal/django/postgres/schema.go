@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ldapsync/internal/django"
 	"ldapsync/internal/fault"
 )
 
@@ -43,7 +44,7 @@ func Migrations() string {
 // Migrations returns the SQL that makes all tables of ours in an empty schema, for people who run it themselves.
 func (s *Store) Migrations() string { return Migrations() }
 
-// Migrated tells whether the tables of ours are there, in the version that this program knows. Tables of a later version are an error.
+// Migrated tells whether the tables of ours are there, in the version that this program knows; a fault if they have another one, as django.Ready has it.
 func (s *Store) Migrated(ctx context.Context) (bool, error) {
 	if s.migrated.Load() {
 		return true, nil
@@ -52,13 +53,9 @@ func (s *Store) Migrated(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, s.fault(err)
 	}
-	known := len(migrations())
-	if version > known {
-		return false, fault.New(fault.Database, "use the version of ldapsync that made them, or a later one",
-			"the tables of ldapsync have version %d, this program knows %d", version, known)
-	}
-	s.migrated.Store(version == known)
-	return version == known, nil
+	ready, err := django.Ready(version, len(migrations()))
+	s.migrated.Store(ready)
+	return ready, err
 }
 
 // Migrate makes what is missing of our tables, in one transaction. Two that run at once don't meet.

@@ -1,9 +1,13 @@
 package postgres
 
 import (
+	"errors"
 	"testing"
 
+	"ldapsync/applier"
 	"ldapsync/callbacks"
+	"ldapsync/internal/django"
+	"ldapsync/internal/fault"
 	"ldapsync/internal/testenv"
 )
 
@@ -21,8 +25,13 @@ func TestTablesOfTheFirstVersionAreBroughtUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer old.Close()
-	if there, err := old.Migrated(t.Context()); there || err != nil {
-		t.Errorf("migrated: %v, %v", there, err)
+	for what, err := range map[string]error{
+		"migrated": second(old.Migrated(t.Context())), "find": second(old.Find(t.Context(), callbacks.FindQuery{})),
+		"view": old.View(t.Context(), func(applier.Reader) error { return nil }), "checkpoint": second(old.Checkpoint(t.Context(), "corp")),
+	} {
+		if _, hint := fault.Of(err); !errors.Is(err, django.ErrOutdated) || hint != "ldapsync migrate" {
+			t.Errorf("%s: %v (hint %q)", what, err, hint)
+		}
 	}
 	e := open(t, dsn, settings())
 	found, err := e.store.Find(t.Context(), callbacks.FindQuery{})
@@ -34,3 +43,6 @@ func TestTablesOfTheFirstVersionAreBroughtUp(t *testing.T) {
 	}
 	e.wantText("2 | 3", "SELECT count(*), (SELECT max(version) FROM ldapsync.migration) FROM ldapsync.link")
 }
+
+// second is the error of a call that returns something beside it.
+func second[T any](_ T, err error) error { return err }

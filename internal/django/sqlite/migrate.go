@@ -3,11 +3,12 @@ package sqlite
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 
-	"ldapsync/internal/fault"
+	"ldapsync/internal/django"
 )
 
 //go:embed migrations/*.sql
@@ -64,6 +65,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 			return err
 		}
 		all := steps()
+		if _, err := django.Ready(version, len(all)); err != nil && !errors.Is(err, django.ErrOutdated) {
+			return err
+		}
 		for i := version; i < len(all); i++ {
 			// Not prepared: a migration is many statements.
 			if _, err := c.ExecContext(ctx, all[i].sql+applied(i+1)); err != nil {
@@ -78,7 +82,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return err
 }
 
-// Migrated tells whether ldapsync's tables are there, in this version. A fault if a newer ldapsync made them.
+// Migrated tells whether ldapsync's tables are there, in this version; a fault if they have another one, as django.Ready has it.
 func (s *Store) Migrated(ctx context.Context) (bool, error) {
 	if s.migrated.Load() {
 		return true, nil
@@ -98,7 +102,10 @@ func (s *Store) ready(ctx context.Context, c *conn) (bool, error) {
 		return true, nil
 	}
 	version, err := version(ctx, c)
-	done := err == nil && version == len(steps())
+	if err != nil {
+		return false, err
+	}
+	done, err := django.Ready(version, len(steps()))
 	if done {
 		s.migrated.Store(true)
 	}
@@ -112,12 +119,6 @@ func version(ctx context.Context, c *conn) (int, error) {
 		return 0, err
 	}
 	var version int
-	if _, err := c.one(ctx, []any{&version}, `SELECT coalesce(max(version), 0) FROM ldapsync_migration`); err != nil {
-		return 0, err
-	}
-	if known := len(steps()); version > known {
-		return 0, fault.New(fault.Database, "use that ldapsync, or a later one",
-			"ldapsync's tables are of version %d, made by a newer ldapsync; this one knows %d", version, known)
-	}
-	return version, nil
+	_, err = c.one(ctx, []any{&version}, `SELECT coalesce(max(version), 0) FROM ldapsync_migration`)
+	return version, err
 }

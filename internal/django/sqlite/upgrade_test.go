@@ -1,12 +1,16 @@
 package sqlite_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
+	"ldapsync/applier"
 	"ldapsync/callbacks"
+	"ldapsync/internal/django"
 	"ldapsync/internal/django/sqlite"
 	"ldapsync/internal/django/storetest"
+	"ldapsync/internal/fault"
 	"ldapsync/internal/testenv"
 )
 
@@ -24,8 +28,13 @@ func TestTablesOfTheFirstVersionAreBroughtUp(t *testing.T) {
 		('corp', 'user', 'ada', '1', 'cn=ada', 'ada', 'gone', 5, 'not found', zeroblob(16), 'm', 5, 'created', NULL, 'sync', '2026-01-02 03:04:05.000000'),
 		('corp', 'user', 'bob', '2', 'cn=bob', 'bob', 'present', 0, '', zeroblob(16), 'm', 5, 'adopted', 1, '', NULL)`)
 	s := open(t, sqlite.Config{Path: path, Settings: storetest.Settings()})
-	if there, err := s.Migrated(t.Context()); there || err != nil {
-		t.Errorf("migrated: %v, %v", there, err)
+	for what, err := range map[string]error{
+		"migrated": second(s.Migrated(t.Context())), "find": second(s.Find(t.Context(), callbacks.FindQuery{})),
+		"view": s.View(t.Context(), func(applier.Reader) error { return nil }), "checkpoint": second(s.Checkpoint(t.Context(), "corp")),
+	} {
+		if _, hint := fault.Of(err); !errors.Is(err, django.ErrOutdated) || hint != "ldapsync migrate" {
+			t.Errorf("%s: %v (hint %q)", what, err, hint)
+		}
 	}
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -44,3 +53,6 @@ func TestTablesOfTheFirstVersionAreBroughtUp(t *testing.T) {
 		t.Errorf("%d indexes", n)
 	}
 }
+
+// second is the error of a call that returns something beside it.
+func second[T any](_ T, err error) error { return err }
