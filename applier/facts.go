@@ -3,6 +3,7 @@ package applier
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"ldapsync/proto"
 )
@@ -152,6 +153,7 @@ func (f *facts) waiting(ctx context.Context, r Reader, s settings, items []item)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(letters, func(a, b Letter) int { return strings.Compare(a.ID, b.ID) }) // of several the same one gets a name in each plan
 	var parked []item
 	for _, l := range letters {
 		if _, inBatch := f.letters[l.ID]; inBatch {
