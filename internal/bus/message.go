@@ -109,3 +109,14 @@ func (b *Bus) ask(ctx context.Context, stream string, q query) (*stored, error) 
 	}
 	return answer.Message, nil
 }
+
+// find fetches one message as ask does. That it isn't there is believed only of a server that knows the stream: one that is shutting down finds nothing either.
+func (b *Bus) find(ctx context.Context, stream string, q query) (*stored, error) {
+	m, err := b.ask(ctx, stream, q)
+	if errors.Is(err, proto.ErrNotFound) {
+		if _, unknown := b.info(ctx, stream); unknown != nil {
+			return nil, unknown
+		}
+	}
+	return m, err
+}

@@ -127,7 +127,7 @@ func (o *outcomes) last(ctx context.Context) (sequence uint64, id string, err er
 		if info.State.Msgs == 0 {
 			return nil
 		}
-		m, err := o.bus.ask(ctx, o.stream, query{Sequence: sequence})
+		m, err := o.bus.find(ctx, o.stream, query{Sequence: sequence})
 		if errors.Is(err, proto.ErrNotFound) {
 			return nil
 		}

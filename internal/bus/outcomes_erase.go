@@ -148,7 +148,7 @@ func (b *Bus) traceOutcomes(ctx context.Context, target, source, id string, thro
 func (b *Bus) outcomesFrom(ctx context.Context, target string, sequence uint64) (m *stored, err error) {
 	name := proto.OutcomesStream(target)
 	err = b.retry(ctx, "reading "+name, func(ctx context.Context) (err error) {
-		m, err = b.ask(ctx, name, query{Sequence: sequence, Next: proto.OutcomeSubject(target, "user.*")})
+		m, err = b.find(ctx, name, query{Sequence: sequence, Next: proto.OutcomeSubject(target, "user.*")})
 		return err
 	})
 	return m, err

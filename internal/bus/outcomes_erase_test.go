@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ldapsync/internal/fault"
@@ -211,6 +213,40 @@ func TestForeignOutcomesAreNamed(t *testing.T) {
 	class, hint := fault.Of(err)
 	if err == nil || class != fault.Stream || !strings.Contains(hint, "LDAPSYNC_OUTCOMES_site 2") || !strings.Contains(err.Error(), "sequence 2") {
 		t.Errorf("%v: %d, %q", err, class, hint)
+	}
+}
+
+// A server that is shutting down finds no message, as one does that has none: who is to be forgotten isn't forgotten by that.
+func TestNobodyIsForgottenByAServerThatShutsDown(t *testing.T) {
+	out := newOutside(t, func(o *server.Options) { o.JetStream = false })
+	nc, err := nats.Connect(out.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	name, asked := proto.OutcomesStream("site"), false
+	_, err = nc.Subscribe("$JS.API.>", func(m *nats.Msg) {
+		answer := `{}`
+		switch m.Subject {
+		case "$JS.API.STREAM.INFO." + name:
+			if answer = `{"config": {"name": "` + name + `"}, "state": {"messages": 1, "first_seq": 1, "last_seq": 1}}`; asked {
+				answer = `{"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}`
+			}
+		case "$JS.API.STREAM.MSG.GET." + name:
+			asked = true
+			answer = `{"error": {"code": 404, "err_code": 10037, "description": "no message found"}}`
+		}
+		_ = m.Respond([]byte(answer))
+	})
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, Config{URL: out.url(), RetryFor: 20 * time.Second})
+	if trace, err := b.TraceOutcomes(soon(t), "site", "corp", "eve"); err == nil {
+		t.Errorf("nothing tells of her: %+v", trace)
 	}
 }
 
