@@ -198,7 +198,7 @@ func (f *forgetter) find(ctx context.Context, s *config.Source, name string) (*f
 	if f.bus != nil {
 		log, err := f.bus.OpenLog(ctx, s.Name)
 		if err == nil {
-			err = f.findInHistory(ctx, s, log, p)
+			err = f.lookAgain(ctx, func() error { return f.findInHistory(ctx, s, log, p) })
 		}
 		if err != nil && !errors.Is(err, proto.ErrNotFound) {
 			return nil, err

@@ -121,9 +121,6 @@ func (a *app) replay(ctx context.Context, o replayOptions) error {
 	return r.carryOut(ctx)
 }
 
-// looks is how often a history may be cut, or entries erased, or a live applier may move the target, while the plan is made.
-const looks = 5
-
 // look finds the streams and the snapshot in each, and plans. It starts over where these change meanwhile: nothing was shown yet.
 func (r *replayer) look(ctx context.Context) error {
 	defer r.progress.end()

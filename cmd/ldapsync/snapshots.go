@@ -37,14 +37,16 @@ type past struct {
 	log    *bus.Log
 }
 
-// pasts opens the streams of the sources that are selected, as they are, and hands those that have a history to fn.
+// pasts opens the streams of the sources that are selected, as they are, and hands those that have a history to fn: again, where that is cut meanwhile.
 func (a *app) pasts(ctx context.Context, sel selection, fn func(past) error) error {
 	return a.eachStream(ctx, sel, func(cfg *config.Config, s *config.Source, log *bus.Log) error {
-		h, err := history.Open(ctx, log)
-		if err != nil {
-			return blame(s.Name, err)
-		}
-		return fn(past{h, cfg, s, log})
+		return a.lookAgain(ctx, func() error {
+			h, err := history.Open(ctx, log)
+			if err != nil {
+				return blame(s.Name, err)
+			}
+			return fn(past{h, cfg, s, log})
+		})
 	})
 }
 

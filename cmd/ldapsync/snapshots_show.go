@@ -95,6 +95,10 @@ func (a *app) showSnapshot(ctx context.Context, p past, s *history.Snapshot, all
 	if err != nil {
 		return err
 	}
+	d, err := p.within(ctx, s)
+	if err != nil {
+		return err
+	}
 	w := &lines{w: a.stdout}
 	w.line("source %s: snapshot %d (%s), %s", p.source.Name, s.Number, kindOf(s), s.Status)
 	if s.Reason != "" {
@@ -117,10 +121,6 @@ func (a *app) showSnapshot(ctx context.Context, p past, s *history.Snapshot, all
 		}
 	} else {
 		w.entries("skipped", list, int(s.Users.GetSkipped()+s.Groups.GetSkipped()), "--all prints the first 100")
-	}
-	d, err := p.within(ctx, s)
-	if err != nil {
-		return err
 	}
 	if d == nil {
 		w.line("what it changed isn't known: the history before it was cut off")

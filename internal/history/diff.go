@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -282,7 +283,7 @@ func (d *Diff) hand(ctx context.Context, side int, from uint64, left int, take f
 			return true, nil
 		}
 	}
-	return false, fmt.Errorf("%d entries are no longer in the stream: it was cut, or entries were erased, meanwhile", left)
+	return false, lost("%d entries are no longer in the stream", left)
 }
 
 // differing decodes the differing entries on which an event has the last word on one side.
@@ -333,7 +334,7 @@ func (d *Diff) pairs(ctx context.Context, l *lookup, entries []*proto.StateEntry
 		}
 		for id, i := range ids {
 			if list[i].Before == nil {
-				return nil, fmt.Errorf("sequence %d: doesn't carry %s %s", sequence, entries[i].Kind, id)
+				return nil, lost("sequence %d doesn't carry %s %s any more", sequence, entries[i].Kind, id)
 			}
 		}
 	}
@@ -373,6 +374,9 @@ func (l *lookup) event(ctx context.Context, sequence uint64) (proto.Event, error
 		return e, nil
 	}
 	e, err := l.log.Get(ctx, sequence)
+	if errors.Is(err, proto.ErrNotFound) {
+		err = lost("sequence %d is gone", sequence)
+	}
 	if err != nil {
 		return e, err
 	}

@@ -5,9 +5,9 @@
 // by number, by age, by time (reference.go). State, Diff and Life read entries (state.go, diff.go, life.go); 35 bytes an entry are
 // held for a state, 60 for a difference, and never the entries themselves.
 //
-// Promised: a stream that is cut while it is read is an error and never a smaller state. Times are the stream's. Not promised: that
-// the history reaches back to the first snapshot (retention cuts it, before a full snapshot), or that what is published after Open
-// is seen.
+// Promised: a stream that is cut while it is read is an error, a proto.ErrCut, and never a smaller state; whoever opens it anew finds what is
+// left. Times are the stream's. Not promised: that the history reaches back to the first snapshot (retention cuts it, before a full snapshot), or
+// that what is published after Open is seen.
 //
 // It decides nothing and publishes nothing.
 package history

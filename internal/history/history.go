@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -31,8 +32,20 @@ type History struct {
 	first, last uint64
 }
 
-// Open reads the brackets of all snapshots of a stream, and no entries.
+// opens is how often a history is read anew that is cut meanwhile.
+const opens = 5
+
+// Open reads the brackets of all snapshots of a stream, and no entries. A history that is cut meanwhile is read again.
 func Open(ctx context.Context, log Log) (*History, error) {
+	for n := 1; ; n++ {
+		h, err := open(ctx, log)
+		if !errors.Is(err, proto.ErrCut) || n == opens || ctx.Err() != nil {
+			return h, err
+		}
+	}
+}
+
+func open(ctx context.Context, log Log) (*History, error) {
 	h := &History{log: log}
 	var err error
 	if h.first, h.last, err = log.Bounds(ctx); err != nil {
@@ -47,8 +60,14 @@ func Open(ctx context.Context, log Log) (*History, error) {
 			return nil, err
 		}
 	}
+	if err := h.stands(ctx); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
+
+// stands tells, by an ErrCut, that the history no longer reaches back as far as when it was opened.
+func (h *History) stands(ctx context.Context) error { return uncut{h.log}.check(ctx, h.first) }
 
 // Last is the sequence of the last event there was.
 func (h *History) Last() uint64 { return h.last }
@@ -146,6 +165,9 @@ func (h *History) Removed(ctx context.Context) iter.Seq2[proto.StateEntry, error
 				return
 			}
 		}
+		if err := h.stands(ctx); err != nil {
+			yield(proto.StateEntry{}, err)
+		}
 	}
 }
 
@@ -156,6 +178,14 @@ func (h *History) State(ctx context.Context, p Point) (*proto.State, error) {
 		return nil, err
 	}
 	return proto.ReadState(ctx, r, p.From, p.To)
+}
+
+// hintLeft is what to do about a history that was cut.
+const hintLeft = "ldapsync snapshots list shows what is left; history.keep says for how long"
+
+// lost says that events are no longer there which were when the history was opened.
+func lost(format string, args ...any) error {
+	return fault.Passing(fault.Stream, hintLeft, format+": the history %w", append(args, proto.ErrCut)...)
 }
 
 // uncut is a log whose Read ends with an error where the stream was cut off behind its beginning: what a cut takes away is
@@ -182,8 +212,7 @@ func (u uncut) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Event,
 func (u uncut) check(ctx context.Context, from uint64) error {
 	first, last, err := u.Bounds(ctx)
 	if err == nil && from < first && first <= last {
-		err = fault.New(fault.Stream, "ldapsync snapshots list shows what is left; history.keep says for how long",
-			"the history from sequence %d to %d was cut off", from, first-1)
+		err = fault.Passing(fault.Stream, hintLeft, "the history from sequence %d to %d %w", from, first-1, proto.ErrCut)
 	}
 	return err
 }

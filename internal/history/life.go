@@ -55,6 +55,9 @@ func (h *History) Life(ctx context.Context, kind proto.Kind, id string) iter.Seq
 				return
 			}
 		}
+		if err := h.stands(ctx); err != nil {
+			yield(Happening{}, err)
+		}
 	}
 }
 

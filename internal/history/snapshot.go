@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"ldapsync/proto"
@@ -189,8 +190,11 @@ func (h *History) Details(ctx context.Context, s *Snapshot) (*Details, error) {
 	}
 	for _, sequence := range sequences {
 		e, err := h.log.Get(ctx, sequence)
-		if err == nil {
+		switch {
+		case err == nil:
 			err = d.take(e)
+		case errors.Is(err, proto.ErrNotFound):
+			err = lost("sequence %d of snapshot %d is gone", sequence, s.Number)
 		}
 		if err != nil {
 			return nil, err
