@@ -120,3 +120,61 @@ func TestSinceLeavesNothingOut(t *testing.T) {
 		}
 	}
 }
+
+// Erased events are holes, also at the beginning and at the end, and a cut moves the beginning.
+func TestSinceFindsItsWayThroughHoles(t *testing.T) {
+	l := openLog(t, embedded(t, t.TempDir()), "corp")
+	l.Begin(0)
+	var times []time.Time
+	for n := range uint64(20) {
+		e := numbered(int(n))
+		e.Type = proto.TypeSnapshotStarted
+		if _, err := l.Publish(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stored, err := l.Get(t.Context(), n+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times = append(times, stored.Time)
+	}
+	there := func(sequence uint64) bool {
+		_, err := l.Get(t.Context(), sequence)
+		return err == nil
+	}
+	check := func() {
+		t.Helper()
+		for i := range times {
+			for _, from := range []time.Time{times[i], times[i].Add(1)} {
+				var got, want []uint64
+				for e, err := range l.Since(soon(t), from) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, e.Sequence)
+				}
+				for n, at := range times {
+					if sequence := uint64(n + 1); !at.Before(from) && there(sequence) {
+						want = append(want, sequence)
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("since the time of %d, %s later: %v, not %v", i+1, from.Sub(times[i]), got, want)
+				}
+			}
+		}
+	}
+	for _, erase := range [][]uint64{{1, 2, 20}, {9, 10, 11, 12}, {5, 14, 15, 16, 17, 19}} {
+		if err := l.Erase(t.Context(), erase...); err != nil {
+			t.Fatal(err)
+		}
+		check()
+	}
+	if err := l.Cut(t.Context(), 8); err != nil {
+		t.Fatal(err)
+	}
+	check()
+}
