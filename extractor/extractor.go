@@ -28,6 +28,9 @@ func New(cfg Config, dir Directory, log Log) *Extractor {
 type Options struct {
 	// Full asks for a full snapshot. Without it one is made when it is due.
 	Full bool
+	// OnBegun, if set, is called from the pass's goroutine once the beginning of the snapshot is stored, with its sequence: what the stream says behind that
+	// is what this pass reads, unless it ends with proto.ErrRival.
+	OnBegun func(first uint64)
 	// Requests are the ids of the requests that this pass answers.
 	Requests []string
 	// Verdicts are what people decided about holds: this pass carries them out.
@@ -77,6 +80,12 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 		Question: p.question, Requests: opts.Requests, Version: e.cfg.Version,
 	}); err != nil {
 		return nil, err
+	}
+	if opts.OnBegun != nil {
+		if _, err := e.log.Flush(ctx); err != nil {
+			return nil, err
+		}
+		opts.OnBegun(p.sum.First)
 	}
 	if err := p.read(ctx); err != nil {
 		return nil, e.failed(ctx, p, err)

@@ -17,26 +17,12 @@ import (
 // cleared for everybody until the next pass, or for good if the directory doesn't answer. So the pass that reads it first is a full one,
 // and the new mapping waits for that.
 
-// covers tells whether the last committed full snapshot was asked for all these attributes. A stream without one holds nothing that
-// could be misread.
+// covers tells whether the last committed full snapshot was asked for all these attributes, or where there is none, the last one that was begun. An
+// empty stream holds nothing that could be misread.
 func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error) {
-	var committed proto.SnapshotCommitted
-	e, err := log.LastOf(ctx, proto.TypeSnapshotCommitted)
+	started, err := basis(ctx, log)
 	if errors.Is(err, proto.ErrNotFound) {
 		return true, nil
-	}
-	if err == nil {
-		err = proto.Unmarshal(e, &committed)
-	}
-	if err != nil || committed.GetFullSequence() == 0 {
-		return true, err
-	}
-	var started proto.SnapshotStarted
-	if e, err = log.Get(ctx, committed.GetFullSequence()); errors.Is(err, proto.ErrNotFound) {
-		return true, nil
-	}
-	if err == nil {
-		err = proto.Unmarshal(e, &started)
 	}
 	if err != nil {
 		return false, err
@@ -48,6 +34,26 @@ func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error
 		}
 	}
 	return true, nil
+}
+
+// basis returns the beginning of the snapshot from which the stream is told: the last committed full one, or where there is none, the last one that
+// was begun. proto.ErrNotFound if it isn't there.
+func basis(ctx context.Context, log *bus.Log) (*proto.SnapshotStarted, error) {
+	var committed proto.SnapshotCommitted
+	e, err := log.LastOf(ctx, proto.TypeSnapshotCommitted)
+	switch {
+	case errors.Is(err, proto.ErrNotFound):
+		e, err = log.LastOf(ctx, proto.TypeSnapshotStarted)
+	case err == nil:
+		if err = proto.Unmarshal(e, &committed); err == nil {
+			e, err = log.Get(ctx, committed.GetFullSequence())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var started proto.SnapshotStarted
+	return &started, proto.Unmarshal(e, &started)
 }
 
 // attributesOf are those that a source reads for all of its targets.
@@ -80,8 +86,11 @@ func mappedBy(attributes config.Attributes) []string {
 	return names
 }
 
-// awaitCoverage waits until the stream has what a target's mapping takes.
+// awaitCoverage waits until the stream has what a target's mapping takes; that of an empty one is known when the first snapshot begins.
 func awaitCoverage(ctx context.Context, log *bus.Log, t *config.Target, s *config.Source, logger *slog.Logger) error {
+	if err := awaitSnapshot(ctx, log); err != nil {
+		return err
+	}
 	for said := false; ; said = true {
 		covered, err := covers(ctx, log, attributesFor(t, s))
 		if covered || err != nil {

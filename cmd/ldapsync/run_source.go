@@ -36,21 +36,35 @@ func (r *runner) source(ctx context.Context, s *config.Source) error {
 			f.cancel(errStopped)
 		}
 	}()
+	first, end, err := log.Bounds(ctx) // before it is asked what the stream covers
+	if err != nil {
+		return err
+	}
 	covered, err := covers(ctx, log, attributesOf(r.cfg, s.Name))
 	if err != nil {
 		return err
 	}
 	var group errgroup.Group
+	applying := false
 	apply := func() {
+		applying = true
 		for _, f := range appliers {
 			group.Go(f.run)
 		}
 	}
-	if covered {
+	how := passing{full: r.options.full || !covered}
+	if first > end {
+		// What an empty stream will cover isn't known before its first snapshot has begun: another process may be faster.
+		how.begun = func(first uint64) {
+			if first == end+1 {
+				apply()
+			}
+		}
+	} else if covered {
 		apply()
 	}
-	last, passed := r.pass(ctx, s, log, r.options.full || !covered)
-	if !covered {
+	last, passed := r.pass(ctx, s, log, how)
+	if !applying {
 		if passed != nil {
 			return passed
 		}
@@ -111,26 +125,32 @@ func (r *runner) recheck(ctx context.Context, s *config.Source, log *bus.Log) er
 		"source %s: the service that reads it doesn't ask for the attributes mapped here", s.Name)
 }
 
+// passing is how a pass is made.
+type passing struct {
+	full  bool
+	begun func(first uint64) // nil, or called where this process makes it: see extractor.Options
+}
+
 // pass makes the snapshot, or has the service make it that is active for the source. It returns the sequence to wait for.
-func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
+func (r *runner) pass(ctx context.Context, s *config.Source, log *bus.Log, how passing) (last uint64, err error) {
 	who, active, err := r.bus.Active(ctx, roleExtractor, s.Name)
 	if err != nil {
 		return 0, err
 	}
 	if active {
 		r.logger.Info("a service reads this source: waiting for its pass", "source", s.Name, "service", who)
-		return r.passElsewhere(ctx, s, log, full)
+		return r.passElsewhere(ctx, s, log, how.full)
 	}
-	last, err = r.passHere(ctx, s, log, full)
+	last, err = r.passHere(ctx, s, log, how)
 	if errors.Is(err, proto.ErrRival) && ctx.Err() == nil {
 		// Another one began at the same moment: this one's turn comes after it.
-		last, err = r.passHere(ctx, s, log, full)
+		last, err = r.passHere(ctx, s, log, how)
 	}
 	return last, err
 }
 
 // passHere makes the snapshot, after any other run of this source.
-func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, full bool) (last uint64, err error) {
+func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, how passing) (last uint64, err error) {
 	if err := awaitOtherRuns(ctx, r.bus, s.Name); err != nil {
 		return 0, err
 	}
@@ -151,7 +171,9 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, f
 	if err != nil {
 		return 0, err
 	}
-	sum, err := extractor.New(c, dir, log).Pass(ctx, passOptions(full, pending.Requests))
+	options := passOptions(how.full, pending.Requests)
+	options.OnBegun = how.begun
+	sum, err := extractor.New(c, dir, log).Pass(ctx, options)
 	if errors.Is(err, proto.ErrRival) {
 		return 0, fault.Passing(fault.Stream, "let it end, then run again", "source %s: %w", s.Name, err)
 	}

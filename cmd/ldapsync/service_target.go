@@ -81,15 +81,13 @@ func (s *service) deletable(ctx context.Context, t *config.Target) error {
 
 // awaitSnapshot waits until a first snapshot has begun.
 func awaitSnapshot(ctx context.Context, log *bus.Log) error {
-	for {
-		_, err := log.LastOf(ctx, proto.TypeSnapshotStarted)
-		if !errors.Is(err, proto.ErrNotFound) {
+	if _, err := log.LastOf(ctx, proto.TypeSnapshotStarted); !errors.Is(err, proto.ErrNotFound) {
+		return err
+	}
+	for e, err := range log.Follow(ctx, 1) {
+		if err != nil || e.Type == proto.TypeSnapshotStarted {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Second):
-		}
 	}
+	return ctx.Err()
 }
