@@ -71,8 +71,9 @@ func TestChangedQuestions(t *testing.T) {
 func TestServerDownMidPassRemovesNobody(t *testing.T) {
 	e := company(t, 40)
 	_, before, _ := e.log.Bounds(t.Context())
+	e.cfg.MaxMessage = 4096 + 200 // so that a user is published as soon as the next one is
 	e.leave("u003")
-	e.lose("mail", "u004")
+	e.lose("mail", "u004", "u005")
 	for _, after := range []int{0, 10, 39} {
 		e.failAfter = after
 		if _, err := e.extractor().Pass(t.Context(), extractor.Options{}); err == nil {
@@ -86,7 +87,7 @@ func TestServerDownMidPassRemovesNobody(t *testing.T) {
 	e.wantPublished(before)
 	e.noLookup = false
 	s := e.pass()
-	e.wantPublished(before, append(removed([]string{"u003"}), "user id-u004")...)
+	e.wantPublished(before, append(removed([]string{"u003"}), "user id-u004", "user id-u005")...)
 	e.wantHeld(s)
 }
 
@@ -205,5 +206,25 @@ func TestWhatIsHeldIsFoundAfterTheClockWasPutBack(t *testing.T) {
 	held, err := extractor.ReadHeld(t.Context(), log)
 	if err != nil || len(s.Held) != 1 || len(held.Holds) != 1 || held.Holds[0].Hash != s.Held[0].Hash {
 		t.Errorf("the pass held %+v, and %+v is found, %v", s.Held, held, err)
+	}
+}
+
+// A full snapshot that was stored while the clock was ahead doesn't put off the next one until then: without it nothing of the history can be cut off.
+func TestFullSnapshotIsDueAfterTheClockWasPutBack(t *testing.T) {
+	e := newEnv(t)
+	e.hire(uids(0, 3)...)
+	now := time.Unix(1e9, 0)
+	e.cfg.FullEvery, e.cfg.Now = 24*time.Hour, func() time.Time { return now }
+	log := &extractor.MemoryLog{}
+	for i, c := range []struct {
+		clock time.Duration
+		full  bool
+	}{{0, true}, {time.Hour, false}, {9000 * time.Hour, true}, {8999 * time.Hour, false}, {2 * time.Hour, true}, {3 * time.Hour, false}} {
+		now = time.Unix(1e9, 0).Add(c.clock)
+		log.Now = now
+		s, err := extractor.New(e.cfg, e.directory, log).Pass(t.Context(), extractor.Options{})
+		if err != nil || s.Full != c.full {
+			t.Errorf("pass %d: %+v, %v", i+1, s, err)
+		}
 	}
 }

@@ -115,7 +115,7 @@ func (e *Extractor) Pass(ctx context.Context, opts Options) (*Summary, error) {
 // fullIsDue tells whether the last full snapshot is FullEvery ago, or nearly: a daily pass isn't to make one every second day because
 // it began a minute earlier. Nothing depends on it but how far back a reader must go, so the host's clock will do.
 func (e *Extractor) fullIsDue(s *state) bool {
-	return e.cfg.Now().Sub(s.fullTime) >= e.cfg.FullEvery-e.cfg.FullEvery/20
+	return e.cfg.Now().Sub(s.fullTime).Abs() >= e.cfg.FullEvery-e.cfg.FullEvery/20 // it may lie ahead, by a clock that was put back since
 }
 
 // failed closes the snapshot of a pass that failed as aborted, if it still may.
