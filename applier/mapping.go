@@ -92,9 +92,9 @@ type entry interface {
 	GetAttributes() []*proto.Attribute
 }
 
-// isActive tells whether a row is. Where nothing says so, it is.
+// isActive tells whether a row is. Where nothing says so, as in one that is only planned, it is.
 func (m *Mapping) isActive(row Row) bool {
-	if m.active < 0 || m.active >= len(row.Values) {
+	if m.active < 0 || m.active >= len(row.Values) || row.Values[m.active] == (Keep{}) {
 		return true
 	}
 	active, _ := row.Values[m.active].(bool)

@@ -89,3 +89,22 @@ func TestVerifyLeavesAloneWhatALetterWaitsFor(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+// A row that is only planned says nothing of its active column where that gets its default.
+func TestAPlannedRowIsActive(t *testing.T) {
+	e := newEnv(t)
+	e.local("zoe", false)
+	e.upsert("1:ada")
+	e.group("dev") // the next ones are another batch
+	e.remove("1")
+	e.group("ops")
+	e.upsert("2:ada inactive")
+	planned, err := New(e.cfg, e.memory, e.stream).Preview(t.Context(), func(func(proto.Event) error) error { return nil }, nil)
+	if err != nil || planned.Users.Relinked != 1 || planned.Users.Deactivated != 1 {
+		t.Errorf("%+v, %v", planned.Users, err)
+	}
+	e.mustApply()
+	if e.sum.Users != planned.Users {
+		t.Errorf("planned %+v, did %+v", planned.Users, e.sum.Users)
+	}
+}
