@@ -241,8 +241,8 @@ func TestHeldOfAKindThatIsNotRead(t *testing.T) {
 	e.wantHeld(full, "user removed: 30 of 60")
 	n := e.approve(s.Held[0])
 	e.wantHeld(n, "user removed: 30 of 60")
-	if n.Decided[0].Note == "" {
-		t.Errorf("%+v", n.Decided[0])
+	if d := n.Decided[0]; d.Entries != 0 || d.Note != "users aren't read, so nothing happens to them: set the filter for users again and approve then, or reject this" {
+		t.Errorf("%+v", d)
 	}
 	e.cfg.Users = true
 	e.wantHeld(e.approve(n.Held[0]))

@@ -221,6 +221,24 @@ func TestHoldsOfAStepThatIsOffCanBeRejected(t *testing.T) {
 	e.wantPublished(at)
 }
 
+// Where others were rejected before, that waits until users are read again.
+func TestRejectingMoreOfAStepThatIsOffWaits(t *testing.T) {
+	e := company(t, 60)
+	e.leaveAll(uids(0, 20))
+	e.reject(e.pass().Held[0])
+	e.leaveAll(uids(20, 40))
+	s := e.pass()
+	e.wantHeld(s, "user removed: 20 of 60", "user removed: 20 of 60, rejected")
+	e.cfg.Users = false
+	n := e.reject(s.Held[0])
+	e.wantHeld(n, "user removed: 20 of 60", "user removed: 20 of 60, rejected")
+	if d := n.Decided[0]; d.Entries != 0 || d.Note != "users aren't read, and others of them were rejected before: reject these when users are read again" {
+		t.Errorf("%+v", d)
+	}
+	e.cfg.Users = true
+	e.wantHeld(e.reject(s.Held[0]), "user removed: 40 of 60, rejected")
+}
+
 // Who is held because she has lost all her groups isn't asked for in each pass, but when something has changed or is decided.
 func TestHeldAreNotAskedForAgain(t *testing.T) {
 	e := company(t, 60, "all")
