@@ -9,6 +9,7 @@ import (
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
+	"ldapsync/internal/fault"
 )
 
 // retain cuts off what the source's history need not keep. A failure costs room on the disk, nothing else: it is logged.
@@ -48,7 +49,7 @@ const unmirrored = math.MaxUint64
 
 // mirror notes on the bus how far a target has applied a source, for retention and lag, unless that is where it was last. It asks the
 // database, which alone knows. One that catches up with a new stream is at 0 there: what it reads mustn't be cut.
-func mirror(ctx context.Context, b *bus.Bus, st store, target, source string, last uint64) (sequence uint64, err error) {
+func mirror(ctx context.Context, b *bus.Bus, st positioned, target, source string, last uint64) (sequence uint64, err error) {
 	cp, err := st.Checkpoint(ctx, source)
 	if err != nil || cp == nil || cp.Sequence == last {
 		return last, err
@@ -67,15 +68,21 @@ func (r *runner) mirror(ctx context.Context, target, source string) {
 	}
 }
 
-// mirroring keeps doing so until ctx is done.
-func mirroring(ctx context.Context, b *bus.Bus, st store, target, source string, logger *slog.Logger) error {
+// mirroring keeps doing so until ctx is done. People are told once where it can't: nothing waits for the target then.
+func mirroring(ctx context.Context, b *bus.Bus, st positioned, target, source string, logger *slog.Logger) error {
 	tick := time.NewTicker(mirrorEvery)
 	defer tick.Stop()
-	last := uint64(unmirrored)
+	last, told := uint64(unmirrored), false
 	for {
 		var err error
-		if last, err = mirror(ctx, b, st, target, source, last); err != nil && ctx.Err() == nil {
-			logger.Debug("the position isn't mirrored", "target", target, "source", source, "error", err)
+		last, err = mirror(ctx, b, st, target, source, last)
+		switch class, hint := fault.Of(err); {
+		case err == nil:
+			told = false
+		case class == fault.Stream && ctx.Err() == nil && !told: // a database that is away leaves what was noted
+			logger.Warn("the position isn't noted on the bus: history may be cut, and people be forgotten, before this target has seen them go", "target", target,
+				"source", source, "error", oneLine(err.Error()), "hint", hint)
+			told = true
 		}
 		select {
 		case <-ctx.Done():
