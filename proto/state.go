@@ -162,7 +162,7 @@ func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry
 		}
 		for e, err := range s.reader.Read(ctx, s.from, s.to) {
 			var entries []StateEntry
-			if err == nil && e.Type.Entry() && slices.Contains(kinds, e.Type.kind()) {
+			if err == nil && e.Type.Entry() && slices.Contains(kinds, e.Type.Kind()) {
 				entries, err = s.carried(e)
 			}
 			if err != nil {
@@ -184,8 +184,8 @@ func (s *State) Entries(ctx context.Context, kinds ...Kind) iter.Seq2[StateEntry
 	}
 }
 
-// kind is the kind of the entries that events of this type carry.
-func (t Type) kind() Kind {
+// Kind is the kind of the entries that events of this type carry.
+func (t Type) Kind() Kind {
 	if strings.HasPrefix(string(t), "group.") {
 		return KindGroup
 	}
@@ -211,6 +211,25 @@ func (s *State) carried(e Event) ([]StateEntry, error) {
 		return nil, nil
 	}
 	return decodeEntries(e, ix, picked)
+}
+
+// ReadEntries decodes those entries of an upserted or missing event whose ids are wanted, in their order; of an id that comes twice, the last one. An event
+// that removes an entry has none.
+func ReadEntries(e Event, wanted func(id string) bool) ([]StateEntry, error) {
+	ix, err := ReadIndex(e)
+	if err != nil || ix.Removed {
+		return nil, err
+	}
+	var picked []int
+	for i, id := range ix.IDs {
+		if wanted(id) {
+			picked = append(picked, i)
+		}
+	}
+	if len(picked) == 0 {
+		return nil, nil
+	}
+	return decodeEntries(e, ix, lastOfEach(picked, ix.IDs))
 }
 
 // lastOfEach leaves out the numbers of ids that come again behind them.

@@ -131,12 +131,13 @@ func (a *app) explain(ctx context.Context, sel selection, name string, asJSON bo
 
 // explain finds a user and tells what the stream says; nil if it knows nobody of that name.
 func (p past) explain(ctx context.Context, name string) (*explained, error) {
-	state, err := p.State(ctx, p.Now())
+	text := []byte(name)
+	hits, err := p.Search(ctx, p.Now(), func(kind proto.Kind, x proto.Encoded) bool { return kind == proto.KindGroup || x.Mentions(text) })
 	if err != nil {
 		return nil, err
 	}
 	f := finder{name: name, usernames: usernames(p.cfg, p.source.Name)}
-	for e, err := range state.Entries(ctx, proto.KindUser) {
+	for e, err := range hits.Entries(ctx, proto.KindUser, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +146,7 @@ func (p past) explain(ctx context.Context, name string) (*explained, error) {
 	x := &explained{Source: p.source.Name, State: "present"}
 	if f.rank == 0 {
 		x.State = "removed"
-		for e, err := range p.Removed(ctx) {
+		for e, err := range p.Removed(ctx, func(x proto.Encoded) bool { return x.Mentions(text) }) {
 			if err != nil {
 				return nil, err
 			}
@@ -160,11 +161,11 @@ func (p past) explain(ctx context.Context, name string) (*explained, error) {
 		x.State = "missing"
 	}
 	groups := map[string]string{}
-	for g, err := range state.Entries(ctx, proto.KindGroup) {
+	for g, err := range hits.Entries(ctx, proto.KindGroup, func(id string) bool { return slices.Contains(e.User.GetGroupIds(), id) }) {
 		if err != nil {
 			return nil, err
 		}
-		groups[g.ID()] = strings.Clone(g.DN())
+		groups[g.ID()] = g.DN()
 	}
 	p.describe(x, e, groups)
 	if err := p.holding(ctx, x); err != nil {

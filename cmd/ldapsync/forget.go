@@ -238,7 +238,7 @@ func (f *forgetter) findInHistory(ctx context.Context, s *config.Source, log *bu
 		}
 		who.look(e)
 	}
-	for e, err := range h.Removed(ctx) {
+	for e, err := range h.Removed(ctx, nil) {
 		if err != nil {
 			return err
 		}

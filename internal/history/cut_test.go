@@ -60,7 +60,7 @@ func TestWhatIsToldFromTheBeginningIsToldWhole(t *testing.T) {
 			return err
 		},
 		"removed": func(h *history.History) (err error) {
-			for _, err = range h.Removed(t.Context()) {
+			for _, err = range h.Removed(t.Context(), nil) {
 			}
 			return err
 		},

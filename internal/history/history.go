@@ -149,19 +149,20 @@ func (h *History) Now() Point {
 	return p
 }
 
-// Removed hands out who was removed, users, as last known, in order; who came back is among them.
-func (h *History) Removed(ctx context.Context) iter.Seq2[proto.StateEntry, error] {
+// Removed hands out who was removed and is wanted (nil: all), users, as last known, in order; who came back is among them.
+func (h *History) Removed(ctx context.Context, wanted func(proto.Encoded) bool) iter.Seq2[proto.StateEntry, error] {
 	return func(yield func(proto.StateEntry, error) bool) {
+		var scanner proto.Scanner
 		for e, err := range h.log.Since(ctx, time.Time{}, proto.TypeUserRemoved) {
 			var entry *proto.StateEntry
 			if err == nil {
-				entry, _, err = single(e)
+				entry, err = removed(&scanner, e, wanted)
 			}
 			if err != nil {
 				yield(proto.StateEntry{}, err)
 				return
 			}
-			if !yield(*entry, nil) {
+			if entry != nil && !yield(*entry, nil) {
 				return
 			}
 		}
@@ -169,6 +170,18 @@ func (h *History) Removed(ctx context.Context) iter.Seq2[proto.StateEntry, error
 			yield(proto.StateEntry{}, err)
 		}
 	}
+}
+
+// removed decodes who was removed by an event; nil if she isn't wanted.
+func removed(scanner *proto.Scanner, e proto.Event, wanted func(proto.Encoded) bool) (*proto.StateEntry, error) {
+	if wanted != nil {
+		entries, err := scanner.Scan(e)
+		if err != nil || !wanted(entries[0]) {
+			return nil, err
+		}
+	}
+	entry, _, err := single(e)
+	return entry, err
 }
 
 // State returns what the directory looked like at a point.

@@ -221,7 +221,7 @@ func TestNowAndWhoWasRemoved(t *testing.T) {
 		t.Errorf("now: %+v, %v", h.Now(), err)
 	}
 	var gone []string
-	for e, err := range h.Removed(t.Context()) {
+	for e, err := range h.Removed(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}

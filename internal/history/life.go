@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"ldapsync/proto"
@@ -65,12 +66,22 @@ func (h *History) Life(ctx context.Context, kind proto.Kind, id string) iter.Seq
 type life struct {
 	history *History
 	id      string
+	scanner proto.Scanner
 	last    *proto.StateEntry // as last known
 	gone    bool
 }
 
 // take returns what an event says that is new; nil if it says nothing.
 func (l *life) take(e proto.Event) (*Happening, error) {
+	entries, err := l.scanner.Scan(e)
+	if err != nil || !slices.ContainsFunc(entries, func(x proto.Encoded) bool { return string(x.ID) == l.id }) {
+		return nil, err
+	}
+	return l.told(e)
+}
+
+// told takes an event that carries the entry.
+func (l *life) told(e proto.Event) (*Happening, error) {
 	ix, err := proto.ReadIndex(e)
 	if err != nil {
 		return nil, err
@@ -80,9 +91,6 @@ func (l *life) take(e proto.Event) (*Happening, error) {
 		if id == l.id {
 			place = i
 		}
-	}
-	if place < 0 {
-		return nil, nil
 	}
 	if ix.Removed || ix.Missing {
 		return l.lost(e, ix.Missing)
