@@ -41,6 +41,23 @@ func (h Held) losers() []loser {
 	return all
 }
 
+// Keys are the proto.EntryKeys of those that a hold is about: of the ids of entries, or for ChangeOrphans of the primary keys of accounts.
+func (h Held) Keys() map[[16]byte]bool {
+	if _, is := h.Replay(); is {
+		losers := h.losers()
+		keys := make(map[[16]byte]bool, len(losers))
+		for _, l := range losers {
+			keys[l.key()] = true
+		}
+		return keys
+	}
+	keys := make(map[[16]byte]bool, len(h.Entries)/16)
+	for _, key := range splitKeys(h.Entries) {
+		keys[key] = true
+	}
+	return keys
+}
+
 // weigher counts what a replay would take. 32 bytes are kept of each entry that loses something.
 type weigher struct {
 	cfg     *Config

@@ -63,6 +63,8 @@ that "held list" and the summary of a run give, or its first %d digits. The firs
 type shownHold struct {
 	holdView
 	Entries []shownEntry `json:"entries"`
+	Unnamed int          `json:"unnamed,omitempty"` // how many more it is about, who can't be named
+	Because string       `json:"because,omitempty"` // of which they can't
 
 	unread string // the setting without which they aren't read
 }
@@ -102,8 +104,10 @@ func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error 
 	switch {
 	case f.row == nil:
 		err = h.resolveEntries(ctx, f, s)
-	case f.row.Change == applier.ChangeSweep, f.isReplay():
-		err = h.resolveLinks(ctx, f, s)
+	case f.row.Change == applier.ChangeSweep:
+		_, err = h.resolveLinks(ctx, f, s)
+	case f.isReplay():
+		err = h.resolveReplay(ctx, f, s)
 	default:
 		err = h.resolveRows(ctx, f, s)
 	}
@@ -113,18 +117,9 @@ func (h *holder) resolve(ctx context.Context, f *foundHold, s *shownHold) error 
 	return err
 }
 
-// keysOf are the keys of what a target holds. What stands behind the keys of a replay's, for what is lost, is like no key.
-func keysOf(row *applier.Held) map[[16]byte]bool {
-	held := map[[16]byte]bool{}
-	for keys := row.Entries; len(keys) >= 16; keys = keys[16:] {
-		held[[16]byte(keys)] = true
-	}
-	return held
-}
-
 // resolveRows finds the accounts that a target holds: those without a link whose keys it names.
 func (h *holder) resolveRows(ctx context.Context, f *foundHold, s *shownHold) error {
-	held := keysOf(f.row)
+	held := f.row.Keys()
 	for o, err := range h.stores[f.Target].Orphans(ctx) {
 		if err != nil {
 			return err
@@ -136,37 +131,38 @@ func (h *holder) resolveRows(ctx context.Context, f *foundHold, s *shownHold) er
 	return nil
 }
 
-// resolveLinks finds the accounts and groups that a target holds by the ids of their links.
-func (h *holder) resolveLinks(ctx context.Context, f *foundHold, s *shownHold) error {
-	held, st := keysOf(f.row), h.stores[f.Target]
+// resolveLinks finds the accounts and groups that a target holds by the ids of their links. It returns the keys of the others: no link of an entry that is
+// there has those.
+func (h *holder) resolveLinks(ctx context.Context, f *foundHold, s *shownHold) (rest map[[16]byte]bool, err error) {
+	rest = f.row.Keys()
+	st := h.stores[f.Target]
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		var ids []string
 		first := len(s.Entries)
-		err := st.View(ctx, func(r applier.Reader) error {
-			for after := ""; ; {
-				links, err := r.LinksAfter(ctx, f.Source, kind, after, pageOfIDs)
-				if err != nil {
-					return err
-				}
-				for _, l := range links {
-					if after = l.ID; held[proto.EntryKey(l.ID)] {
-						ids = append(ids, l.ID)
-						s.Entries = append(s.Entries, shownEntry{ID: l.ID, DN: l.DN, Name: l.ID, Accounts: []shownAccount{}})
-					}
-				}
-				if len(links) < pageOfIDs {
-					return nil
+		for after, more := "", true; more; {
+			var links []applier.Link
+			err := st.View(ctx, func(r applier.Reader) (err error) { // one page: in SQLite nobody can write meanwhile
+				links, err = r.LinksAfter(ctx, f.Source, kind, after, pageOfIDs)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			for _, l := range links {
+				key := proto.EntryKey(l.ID)
+				if after = l.ID; rest[key] {
+					ids = append(ids, l.ID)
+					s.Entries = append(s.Entries, shownEntry{ID: l.ID, DN: l.DN, Name: l.ID, Accounts: []shownAccount{}})
+					delete(rest, key)
 				}
 			}
-		})
-		if err == nil {
-			err = addProfiles(ctx, st, f.Target, f.Source, kind, ids, s.Entries[first:])
+			more = len(links) == pageOfIDs
 		}
-		if err != nil {
-			return err
+		if err := addProfiles(ctx, st, f.Target, f.Source, kind, ids, s.Entries[first:]); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return rest, nil
 }
 
 // pageOfIDs is how many ids a database is asked for at a time.
@@ -268,6 +264,9 @@ func (s *shownHold) print(w *lines, all, several bool) {
 	s.table(w, shown, several)
 	if rest := len(s.Entries) - len(shown); rest > 0 {
 		w.line("… and %d more: ldapsync held show %s --all", rest, s.short())
+	}
+	if s.Unnamed > 0 {
+		w.line("… and %d more who can't be named now: %s", s.Unnamed, printable(s.Because))
 	}
 	if s.Asked != nil {
 		return
