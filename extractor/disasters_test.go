@@ -42,9 +42,12 @@ func TestFilterTypoRemovesNobody(t *testing.T) {
 func TestChangedQuestions(t *testing.T) {
 	for name, change := range map[string]func(*env){
 		"bases":      func(e *env) { e.bases = []string{"ou=people,dc=x"} },
+		"teams":      func(e *env) { e.teams = "(cn=team*)" },
+		"scope":      func(e *env) { e.scope = "one" },
+		"directory":  func(e *env) { e.context = "dc=y" },
 		"attributes": func(e *env) { e.asked = []string{"mail"} },
 		"server":     func(e *env) { e.server = "ldap://other" },
-		"spelling":   func(e *env) { e.bases = []string{"DC=x"} },
+		"spelling":   func(e *env) { e.bases, e.scope, e.context = []string{"DC=x"}, "Subtree", "DC=x" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := company(t, 40, "all")

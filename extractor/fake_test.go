@@ -29,12 +29,15 @@ type directory struct {
 	filter    string   // of users
 	asked     []string // names of attributes
 	bases     []string
+	teams     string // filter of groups
+	scope     string
+	context   string // naming context
 	server    string
 }
 
 func newDirectory() *directory {
 	return &directory{
-		id: "entryUUID", failAfter: -1, hide: map[string]bool{}, filter: "(uid=*)", bases: []string{"dc=x"}, server: "ldap://test",
+		id: "entryUUID", failAfter: -1, hide: map[string]bool{}, filter: "(uid=*)", teams: "(cn=*)", scope: "subtree", context: "dc=x", bases: []string{"dc=x"}, server: "ldap://test",
 	}
 }
 
@@ -48,7 +51,7 @@ func (s *session) Close() error { return nil }
 
 func (s *session) Info() extractor.Info {
 	return extractor.Info{Server: s.server, Question: &proto.Question{
-		Bases: s.bases, UserFilter: s.filter, GroupFilter: "(cn=*)", IdAttribute: s.id, Attributes: s.asked,
+		Bases: s.bases, UserFilter: s.filter, GroupFilter: s.teams, Scope: s.scope, NamingContext: s.context, IdAttribute: s.id, Attributes: s.asked,
 	}}
 }
 
