@@ -123,6 +123,7 @@ func (a *app) newRunner(ctx context.Context, cfg *config.Config, o runOptions) (
 	if r.targets, err = o.targetsOf(cfg); err != nil {
 		return nil, err
 	}
+	r.sources = inPrecedence(r.sources, r.targets)
 	for _, t := range r.targets {
 		st, err := openStore(ctx, cfg, t, patience(r.sources), r.logger)
 		if err != nil {

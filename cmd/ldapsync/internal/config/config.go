@@ -133,7 +133,8 @@ type History struct {
 // Target is one Django database.
 type Target struct {
 	Name string `yaml:"-"`
-	// Sources that feed it, in order of precedence. Default: the only one.
+	// Sources that feed it, in order of precedence: a run applies them one after the other, and whose entry first makes an account keeps it. Default: the
+	// only one.
 	Sources []string `yaml:"sources"`
 	// Database is the URL of the database; it holds a password, as a rule. See ParseDatabase.
 	Database Secret       `yaml:"database,omitempty"`
