@@ -41,6 +41,7 @@ func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk,
 			if !yield(c, nil) {
 				return
 			}
+			nothingMore(c.runs)
 		}
 		if failed != nil {
 			yield(chunk{}, failed)
@@ -76,13 +77,16 @@ func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq
 		defer cancel()
 		reading.Go(func() {
 			defer close(ready)
+			f := forerunner{Applier: a}
 			for runs, err := range batchesOf(ctx, state, a.cfg.BatchEntries) {
 				if failed = err; err != nil {
 					return
 				}
 				a.mapAll(runs)
+				f.prepare(ctx, runs)
 				select {
 				case ready <- runs:
+					f.handed(runs)
 				case <-ctx.Done():
 					failed = ctx.Err()
 					return
@@ -93,6 +97,7 @@ func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq
 			if !yield(runs, nil) {
 				return
 			}
+			nothingMore(runs)
 		}
 		if failed != nil {
 			yield(nil, failed)
@@ -105,6 +110,7 @@ func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq
 func (a *Applier) assemble(ctx context.Context, events <-chan told, full uint64, chunks chan<- chunk) (failed error) {
 	var b batches
 	var c chunk
+	f := forerunner{Applier: a}
 	for {
 		var take <-chan told
 		var hand chan<- chunk
@@ -116,6 +122,9 @@ func (a *Applier) assemble(ctx context.Context, events <-chan told, full uint64,
 			date(b.runs, full)
 			a.mapAll(b.runs)
 			c.runs, hand = b.runs, chunks
+		}
+		if complete {
+			f.prepare(ctx, c.runs)
 		}
 		if take == nil && hand == nil {
 			return failed
@@ -133,6 +142,7 @@ func (a *Applier) assemble(ctx context.Context, events <-chan told, full uint64,
 				return err
 			}
 		case hand <- c:
+			f.handed(c.runs)
 			b, c = batches{}, chunk{}
 		case <-ctx.Done():
 			return ctx.Err()

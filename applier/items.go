@@ -39,6 +39,8 @@ func (it item) dn() string {
 type batch struct {
 	kind  proto.Kind
 	items []item
+	plan  *foreplan // nil: none was made ahead
+	next  outlook   // of what is planned while this one is written; nil: nothing is
 }
 
 // batches takes the events apart: runs of one kind, in which each entry occurs once.

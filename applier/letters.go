@@ -63,7 +63,7 @@ func (f *follower) tryLetters(ctx context.Context, full bool) error {
 				return err
 			}
 			if writes {
-				if err := f.commit(ctx, f.checkpoint, *f.checkpoint, []batch{{kind, items}}, true); err != nil {
+				if err := f.commit(ctx, f.checkpoint, *f.checkpoint, []batch{{kind: kind, items: items}}, true); err != nil {
 					return err
 				}
 			}

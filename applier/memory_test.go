@@ -229,10 +229,11 @@ func (s *stream) LastOf(_ context.Context, t proto.Type) (proto.Event, error) {
 type env struct {
 	*stream
 	*memory
-	t   *testing.T
-	cfg Config
-	sum Summary
-	did []string // what was done by the last apply
+	t       *testing.T
+	through Store // what the target is applied to; nil: memory
+	cfg     Config
+	sum     Summary
+	did     []string // what was done by the last apply
 }
 
 func newEnv(t *testing.T) *env {
@@ -325,7 +326,11 @@ func (e *env) apply() error {
 	e.did = nil
 	cfg := e.cfg
 	cfg.OnChange = func(_ proto.Kind, c Change) { e.did = append(e.did, string(c.Action)+" "+c.Name) }
-	a := New(cfg, e.memory, e.stream)
+	var store Store = e.memory
+	if e.through != nil {
+		store = e.through
+	}
+	a := New(cfg, store, e.stream)
 	err := a.Run(e.t.Context())
 	e.sum = a.Summary()
 	if errors.Is(err, errEnd) {

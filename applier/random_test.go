@@ -18,6 +18,9 @@ func TestRandomHistoriesEndRight(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		e := newEnv(t)
 		e.cfg.BatchEntries = 1 + r.IntN(5)
+		if seed%2 == 1 {
+			e.farsighted()
+		}
 		now := map[int]string{}
 		e.bad = "zz"
 		e.fail = func() error {

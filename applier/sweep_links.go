@@ -51,7 +51,7 @@ func (a *Applier) sweepStrays(ctx context.Context, cp *Checkpoint, s *strays) (*
 				})
 			})
 			if err == nil && len(items) > 0 {
-				err = a.commit(ctx, cp, *cp, []batch{{kind, items}}, false)
+				err = a.commit(ctx, cp, *cp, []batch{{kind: kind, items: items}}, false)
 			}
 			if err != nil {
 				return nil, err

@@ -25,7 +25,7 @@ func (a *Applier) write(ctx context.Context, tx Tx, runs []batch, atEnd bool) (d
 		if s.mapping == nil {
 			continue
 		}
-		changes, err := a.writeItems(ctx, tx, s, run.items)
+		changes, err := a.writeBatch(ctx, tx, s, run)
 		if err != nil {
 			return nil, err
 		}
@@ -34,21 +34,21 @@ func (a *Applier) write(ctx context.Context, tx Tx, runs []batch, atEnd bool) (d
 	return out, nil
 }
 
-func (a *Applier) writeItems(ctx context.Context, tx Tx, s settings, items []item) ([]Change, error) {
-	changes, err := a.planAndWrite(ctx, tx, s, items, true)
+func (a *Applier) writeBatch(ctx context.Context, tx Tx, s settings, run batch) ([]Change, error) {
+	changes, err := a.planAndWrite(ctx, tx, s, run, true)
 	var refused *DataError
 	if !errors.As(err, &refused) {
 		return changes, err
 	}
-	if len(items) > 1 {
-		first, err := a.writeItems(ctx, tx, s, items[:len(items)/2])
+	if half := len(run.items) / 2; half > 0 {
+		first, err := a.writeBatch(ctx, tx, s, batch{kind: run.kind, items: run.items[:half]})
 		if err != nil {
 			return nil, err
 		}
-		second, err := a.writeItems(ctx, tx, s, items[len(items)/2:])
+		second, err := a.writeBatch(ctx, tx, s, batch{kind: run.kind, items: run.items[half:]})
 		return append(first, second...), err
 	}
-	return a.refused(ctx, tx, s, items[0], refused)
+	return a.refused(ctx, tx, s, run.items[0], refused)
 }
 
 // refused plans again for the one entry that the database refuses: first without the parked entries that it might have let in, then as
@@ -64,7 +64,7 @@ func (a *Applier) refused(ctx context.Context, tx Tx, s settings, it item, why *
 	var changes []Change
 	var err error
 	for _, attempt := range attempts {
-		changes, err = a.planAndWrite(ctx, tx, attempt, []item{it}, false)
+		changes, err = a.planAndWrite(ctx, tx, attempt, batch{kind: s.kind, items: []item{it}}, false)
 		if again := (*DataError)(nil); !errors.As(err, &again) {
 			break
 		}
@@ -83,14 +83,18 @@ func (a *Applier) refused(ctx context.Context, tx Tx, s settings, it item, why *
 // a person says so: each attempt may cost an id of Django's sequence.
 const refusedBy = "the database refuses it: "
 
-func (a *Applier) planAndWrite(ctx context.Context, tx Tx, s settings, items []item, pull bool) (changes []Change, err error) {
-	items, f, err := gather(ctx, tx, s, items, pull)
-	if err != nil {
-		return nil, err
+func (a *Applier) planAndWrite(ctx context.Context, tx Tx, s settings, run batch, pull bool) ([]Change, error) {
+	changes, made := run.plan.take(tx, s)
+	if !made {
+		items, f, err := gather(ctx, tx, s, run.items, pull)
+		if err != nil {
+			return nil, err
+		}
+		if changes, err = plan(s, f, items); err != nil {
+			return nil, err
+		}
 	}
-	if changes, err = plan(s, f, items); err != nil {
-		return nil, err
-	}
+	run.next.tell(tx, s.kind, changes)
 	return changes, a.carryOut(ctx, tx, s.kind, changes)
 }
 
@@ -118,8 +122,8 @@ func (a *Applier) carryOut(ctx context.Context, tx Tx, kind proto.Kind, changes 
 	}
 	err := tx.Savepoint(ctx, func() error { return tx.Write(ctx, kind, writes) })
 	if len(at) < len(changes) {
-		for i, n := range at { // with the primary keys of new rows
-			changes[n] = writes[i]
+		for i, n := range at {
+			changes[n].PK = writes[i].PK // of a new row
 		}
 	}
 	return err
