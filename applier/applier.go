@@ -155,9 +155,14 @@ func (a *Applier) remap(ctx context.Context, cp Checkpoint) (*Checkpoint, error)
 
 // commit applies batches and moves the checkpoint from prev to next in one transaction, and counts what was done.
 func (a *Applier) commit(ctx context.Context, prev *Checkpoint, next Checkpoint, runs []batch, atEnd bool) error {
+	return a.commitBy(ctx, a.store.Update, prev, next, runs, atEnd)
+}
+
+// commitBy is commit with what stands for the store's Update.
+func (a *Applier) commitBy(ctx context.Context, update Updater, prev *Checkpoint, next Checkpoint, runs []batch, atEnd bool) error {
 	return a.retry(ctx, func() error {
 		var d done
-		err := a.store.Update(ctx, func(tx Tx) (err error) {
+		err := update(ctx, func(tx Tx) (err error) {
 			d = nil
 			if err := tx.Advance(ctx, prev, next); err != nil {
 				return err

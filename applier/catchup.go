@@ -188,15 +188,17 @@ func (a *Applier) readState(ctx context.Context, from, to uint64) (*proto.State,
 
 // bring applies every entry of a state, groups first. The checkpoint stays.
 func (a *Applier) bring(ctx context.Context, cp *Checkpoint, state *proto.State) error {
-	for runs, err := range a.batchesAhead(ctx, state) {
-		if err == nil {
-			err = a.commit(ctx, cp, *cp, runs, false)
+	return a.hurry(ctx, func(update Updater) error {
+		for runs, err := range a.batchesAhead(ctx, state) {
+			if err == nil {
+				err = a.commitBy(ctx, update, cp, *cp, runs, false)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // batchesOf hands out the entries of a state in batches of about size, groups first. Who is missing comes as she was known, then as missing.
