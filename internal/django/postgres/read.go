@@ -44,7 +44,7 @@ func distinct(keys []string) []string {
 
 // Links returns the links of these entries.
 func (r *reader) Links(ctx context.Context, source string, kind proto.Kind, ids []string) ([]applier.Link, error) {
-	ids = r.known.among(source, kind, distinct(ids))
+	ids = distinct(r.known.among(source, kind, ids))
 	return r.links(ctx, linksByID, len(ids), source, string(kind), ids)
 }
 

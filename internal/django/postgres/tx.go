@@ -47,6 +47,16 @@ func (s *Store) Update(ctx context.Context, fn func(applier.Tx) error) error {
 
 // update is Update for the store's own transactions. It runs fn again for at most as long as retry says.
 func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) error) error {
+	return s.updateOn(ctx, s.pool, "", retry, fn)
+}
+
+// beginner is a pool or a connection.
+type beginner interface {
+	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
+}
+
+// updateOn is update on a connection of one's own, with more settings for the transaction, each behind a semicolon.
+func (s *Store) updateOn(ctx context.Context, db beginner, more string, retry time.Duration, fn func(*tx) error) error {
 	there, err := s.Migrated(ctx)
 	if err != nil {
 		return err
@@ -57,7 +67,7 @@ func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) er
 	policy := backoff.NewExponentialBackOff(backoff.WithInitialInterval(20*time.Millisecond), backoff.WithMaxInterval(time.Second),
 		backoff.WithMaxElapsedTime(retry))
 	attempt := func() error {
-		err := s.once(ctx, fn)
+		err := s.once(ctx, db, more, fn)
 		if err == nil || passesWithRivals(err) {
 			return err
 		}
@@ -74,11 +84,11 @@ func (s *Store) update(ctx context.Context, retry time.Duration, fn func(*tx) er
 const planning = "SET LOCAL random_page_cost = 1.1"
 
 // once runs one transaction.
-func (s *Store) once(ctx context.Context, fn func(*tx) error) error {
+func (s *Store) once(ctx context.Context, db beginner, more string, fn func(*tx) error) error {
 	// One round trip. Constraints are checked at once, so that a savepoint can undo what breaks one.
-	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = %d; SET CONSTRAINTS ALL IMMEDIATE; ", s.cfg.LockTimeout.Milliseconds()) + planning
+	begin := fmt.Sprintf("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = %d; SET CONSTRAINTS ALL IMMEDIATE; ", s.cfg.LockTimeout.Milliseconds()) + planning + more
 	var t *tx
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(pt pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{BeginQuery: begin}, func(pt pgx.Tx) error {
 		t = &tx{reader: reader{store: s, db: pt, ours: true}, tx: pt}
 		return fn(t)
 	})
@@ -109,9 +119,10 @@ type tx struct {
 	reader
 	tx pgx.Tx // the innermost: a savepoint, or the transaction
 
-	memory *memory // nil: there is none
-	xid    string  // of this transaction: the memory is true after it once it is committed
-	unsure bool    // it is true only if this is committed
+	memory   *memory // nil: there is none
+	xid      string  // of this transaction: the memory is true after it once it is committed
+	unsure   bool    // it is true only if this is committed
+	foretold bool    // it has what is about to be written
 
 	taken []newKey
 	spare []newKey // what an undone savepoint took from a sequence: used first, so that one bad entry doesn't burn a batch of ids
@@ -119,11 +130,13 @@ type tx struct {
 
 // Advance moves the checkpoint. It is the first statement of the transaction: who waits here for a rival sees afterwards that it moved.
 func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier.Checkpoint) error {
+	const alone = `NOT EXISTS (SELECT FROM ldapsync.checkpoint WHERE source <> $1)`
+	const nothing = `NOT EXISTS (SELECT FROM ldapsync.link) AND NOT EXISTS (SELECT FROM ldapsync.letter WHERE stage = 'apply')`
 	const insert = `INSERT INTO ldapsync.checkpoint (source, stream_id, seq, mapping, mode) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-		RETURNING '', xmin::text`
+		RETURNING '', xmin::text, ` + alone + ` AND ` + nothing
 	const update = `UPDATE ldapsync.checkpoint c SET stream_id = $2, seq = $3, mapping = $4, mode = $5, complete = c.complete AND c.stream_id = $2
 		FROM (SELECT source, xmin::text AS xmin FROM ldapsync.checkpoint) AS old
-		WHERE c.source = $1 AND old.source = $1 AND c.stream_id = $6 AND c.seq = $7 AND c.mode = $8 RETURNING old.xmin, c.xmin::text`
+		WHERE c.source = $1 AND old.source = $1 AND c.stream_id = $6 AND c.seq = $7 AND c.mode = $8 RETURNING old.xmin, c.xmin::text, ` + alone
 	args := []any{next.Source, next.StreamID, int64(next.Sequence), next.Mapping, next.Mode}
 	statement := insert
 	if prev != nil {
@@ -131,14 +144,16 @@ func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier
 		args = append(args, prev.StreamID, int64(prev.Sequence), prev.Mode)
 	}
 	var last, this string // the transactions that wrote the row
-	err := t.tx.QueryRow(ctx, statement, args...).Scan(&last, &this)
+	var trusted bool
+	err := t.tx.QueryRow(ctx, statement, args...).Scan(&last, &this, &trusted)
 	if code(err) == "40001" || errors.Is(err, pgx.ErrNoRows) {
 		return applier.ErrMoved // a rival committed before, or while this waited for its row
 	}
 	if err != nil {
 		return err
 	}
-	return t.recall(ctx, prev, next, last, this)
+	t.recall(prev, next, last, this, trusted)
+	return nil
 }
 
 // Savepoint runs fn and undoes what it wrote if it returns an error.
@@ -156,7 +171,7 @@ func (t *tx) Savepoint(ctx context.Context, fn func() error) error {
 		}
 		t.spare = append(t.spare, t.taken[taken:]...)
 		t.taken = t.taken[:taken]
-		t.known = nil // what is remembered isn't all that is there
+		t.doubt()
 		return err
 	}
 	return inner.Commit(ctx)

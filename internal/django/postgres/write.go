@@ -38,6 +38,9 @@ func (t *tx) write(ctx context.Context, kind proto.Kind, changes []applier.Chang
 			return err
 		}
 	}
-	t.remember(kind, list)
+	if !t.foretold {
+		t.remember(kind, list)
+	}
+	t.foretold = false
 	return nil
 }

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"ldapsync/applier"
 	"ldapsync/internal/django"
 )
@@ -266,12 +264,8 @@ func (t *tx) newKeys(ctx context.Context, of *table, n int) ([]string, error) {
 		return use
 	})
 	if missing := n - len(pks); missing > 0 {
-		rows, err := t.tx.Query(ctx, "SELECT ("+of.nextKey+")::text FROM generate_series(1, $1)", missing)
-		if err != nil {
-			return nil, err
-		}
-		fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
+		var fresh []string
+		if err := t.tx.QueryRow(ctx, "SELECT array_agg(("+of.nextKey+")::text) FROM generate_series(1, $1)", missing).Scan(&fresh); err != nil {
 			return nil, err
 		}
 		pks = append(pks, fresh...)
