@@ -88,7 +88,7 @@ func mappedBy(attributes config.Attributes) []string {
 
 // awaitCoverage waits until the stream has what a target's mapping takes; that of an empty one is known when the first snapshot begins.
 func awaitCoverage(ctx context.Context, log *bus.Log, t *config.Target, s *config.Source, logger *slog.Logger) error {
-	if err := awaitSnapshot(ctx, log); err != nil {
+	if err := awaitBeginning(ctx, log); err != nil {
 		return err
 	}
 	for said := false; ; said = true {
@@ -105,4 +105,17 @@ func awaitCoverage(ctx context.Context, log *bus.Log, t *config.Target, s *confi
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// awaitBeginning waits until a first snapshot has begun, and not longer.
+func awaitBeginning(ctx context.Context, log *bus.Log) error {
+	if _, err := log.LastOf(ctx, proto.TypeSnapshotStarted); !errors.Is(err, proto.ErrNotFound) {
+		return err
+	}
+	for e, err := range log.Follow(ctx, 1) {
+		if err != nil || e.Type == proto.TypeSnapshotStarted {
+			return err
+		}
+	}
+	return ctx.Err()
 }

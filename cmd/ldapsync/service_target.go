@@ -79,15 +79,17 @@ func (s *service) deletable(ctx context.Context, t *config.Target) error {
 	return nil
 }
 
-// awaitSnapshot waits until a first snapshot has begun.
+// awaitSnapshot waits until a first snapshot has begun. It asks now and then: callbacks may have no right to delete the consumer of a reader.
 func awaitSnapshot(ctx context.Context, log *bus.Log) error {
-	if _, err := log.LastOf(ctx, proto.TypeSnapshotStarted); !errors.Is(err, proto.ErrNotFound) {
-		return err
-	}
-	for e, err := range log.Follow(ctx, 1) {
-		if err != nil || e.Type == proto.TypeSnapshotStarted {
+	for {
+		_, err := log.LastOf(ctx, proto.TypeSnapshotStarted)
+		if !errors.Is(err, proto.ErrNotFound) {
 			return err
 		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
 	}
-	return ctx.Err()
 }

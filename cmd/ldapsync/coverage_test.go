@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"ldapsync/cmd/ldapsync/internal/config"
+	"ldapsync/proto"
+)
+
+// TestMappingWaitsForASnapshotThatWasAskedForIt: of an empty stream nobody knows what it will have.
+func TestMappingWaitsForASnapshotThatWasAskedForIt(t *testing.T) {
+	t.Parallel()
+	b := testBus(t)
+	log, err := b.Log(t.Context(), "corp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := &config.Source{Name: "corp"}
+	source.Users.Filter = "(uid=*)"
+	target := &config.Target{Name: "shop"}
+	target.Users.Attributes = config.Attributes{{Name: "uid", Column: "username"}, {Name: "mail", Column: "email"}}
+	wait := func(ctx context.Context) error {
+		return awaitCoverage(ctx, log, target, source, slog.New(slog.DiscardHandler))
+	}
+	waits := func(what string) {
+		t.Helper()
+		brief, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := wait(brief); brief.Err() == nil {
+			t.Fatalf("%s it goes on: %v", what, err)
+		}
+	}
+	waits("on an empty stream")
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 1, Question: &proto.Question{Attributes: []string{"uid"}}})
+	waits("behind a question for less")
+	went := make(chan error, 1)
+	go func() { went <- wait(t.Context()) }()
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 2, Question: &proto.Question{Attributes: []string{"UID", "mail"}}})
+	if err := <-went; err != nil {
+		t.Error(err)
+	}
+}
