@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -12,7 +13,8 @@ import (
 )
 
 // Wake hands out the events of some types (none: all) of a source that are published from the first call with this durable on, also
-// those published while nobody called. Each is acknowledged when the loop asks for the next; one whose loop broke off comes again.
+// those published while nobody called; and where there is no such durable yet, or none any more, the last one of each type first: whoever was
+// dropped learns that something may have happened meanwhile. Each is acknowledged when the loop asks for the next; one whose loop broke off comes again.
 // They are to wake somebody, so they come at least once and in no promised order. It ends with an error alone: ctx's, when ctx is done.
 func (b *Bus) Wake(ctx context.Context, source, durable string, types ...proto.Type) iter.Seq2[proto.Event, error] {
 	return func(yield func(proto.Event, error) bool) {
@@ -29,7 +31,7 @@ func (b *Bus) Wake(ctx context.Context, source, durable string, types ...proto.T
 func (b *Bus) wakeConfig(source, durable string, types []proto.Type) jetstream.ConsumerConfig {
 	config := jetstream.ConsumerConfig{
 		Durable:       durable,
-		DeliverPolicy: jetstream.DeliverNewPolicy,
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		BackOff:       b.pace.redelivery,
 		MaxDeliver:    -1,
@@ -72,7 +74,7 @@ func (w *waker) pull(ctx context.Context) error {
 	defer cancel()
 	var consumer jetstream.Consumer
 	err := w.log.bus.once(ctx, func(ctx context.Context) (err error) {
-		consumer, err = w.log.bus.js.CreateOrUpdateConsumer(ctx, w.log.name, w.config)
+		consumer, err = w.consumer(ctx)
 		return err
 	})
 	if err != nil {
@@ -92,6 +94,20 @@ func (w *waker) pull(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// consumer makes the durable, or brings the one that is there to the configuration: but for where that began, which can't be changed.
+func (w *waker) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	config := w.config
+	there, err := w.log.bus.js.Consumer(ctx, w.log.name, config.Durable)
+	switch {
+	case err == nil:
+		began := there.CachedInfo().Config
+		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = began.DeliverPolicy, began.OptStartSeq, began.OptStartTime
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
+		return nil, err
+	}
+	return w.log.bus.js.CreateOrUpdateConsumer(ctx, w.log.name, config)
 }
 
 func (w *waker) hand(ctx context.Context, m jetstream.Msg) error {
