@@ -4,7 +4,7 @@
 // The schema is ldapsync/v1/events.proto; events.pb.go is generated from it. Around it stand the parts of the contract that a
 // schema can't say: subjects and stream names (subject.go), the CloudEvents headers (event.go), the two encodings (codec.go),
 // the digest (digest.go), the index by which a reader learns what a batch carries without decoding it (index.go), picking single entries
-// out of a batch (pick.go), and what names the entries of a hold (hold.go).
+// out of a batch (pick.go), looking for entries by what is in them (scan.go), and what names the entries of a hold (hold.go).
 //
 // Promised: every entry event tells the whole state of each entry it carries and is true when published; events of one source
 // are totally ordered by their stream sequence; a field's number and meaning never change. Not promised: dense sequences

@@ -47,9 +47,10 @@ func (h *Hits) note(scanner *proto.Scanner, e proto.Event, wanted func(proto.Kin
 	removed := e.Type == proto.TypeUserRemoved || e.Type == proto.TypeGroupRemoved
 	found := h.events[kind]
 	for _, x := range entries {
-		if !removed && wanted(kind, x) {
+		switch _, was := found[string(x.ID)]; {
+		case !removed && wanted(kind, x):
 			found[string(x.ID)] = e.Sequence
-		} else if _, was := found[string(x.ID)]; was {
+		case was:
 			delete(found, string(x.ID))
 		}
 	}
