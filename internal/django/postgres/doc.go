@@ -6,7 +6,8 @@
 // again when a rival makes that impossible; no statement waits longer for a lock than Config.LockTimeout. Foreign keys are checked at once, so
 // that what breaks one is found while its savepoint can still be undone.
 //
-// New rows come by COPY. A first load looks nothing up that surely isn't there (memory).
+// New rows come by COPY. A first load looks nothing up that surely isn't there (memory), tells ahead what will be (foresight), and doesn't wait for the
+// disk with each commit (Hurry).
 //
 // Not promised: row-level security on Django's tables, which COPY refuses; that rows which Django adds while the store is open are found without case before Refresh is called; those that differ in
 // nothing are.
