@@ -136,7 +136,7 @@ func (a *Applier) catchUp(ctx context.Context, cp *Checkpoint) (*Checkpoint, *He
 	if err := a.bring(ctx, &next, state); err != nil {
 		return nil, nil, err
 	}
-	s := a.strays(state)
+	s := a.strays(state, ChangeRelease)
 	if !empty { // else all links are of what the state has: who writes others moves the checkpoint
 		if err := a.countStrays(ctx, &s); err != nil {
 			return nil, nil, err

@@ -15,14 +15,22 @@ type Held struct {
 	Count, Of int
 	Reason    string
 	Since     time.Time // by the store's clock
-	// Entries stand for the accounts: proto.EntryKey of each primary key, in ascending order; of each link's id for a sweep. For a replay, 16 bytes
-	// follow each key, which stand for what the entry would lose.
+	// Entries stand for the accounts: proto.EntryKey of each primary key, in ascending order; for a sweep HeldKey of each link. For a replay, 16 bytes
+	// follow each HeldKey, which stand for what the entry would lose.
 	Entries []byte
 
 	Decision Decision
 	By       string // who decided, when, and why
 	At       time.Time
 	Why      string
+}
+
+// HeldKey stands for an entry in Held.Entries: a user and a group may have the same id.
+func HeldKey(kind proto.Kind, id string) [16]byte {
+	if kind == proto.KindGroup {
+		id = "group\x00" + id
+	}
+	return proto.EntryKey(id)
 }
 
 // ChangeOrphans is the change of accounts that no entry stands behind.

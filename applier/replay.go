@@ -74,7 +74,7 @@ func (r *replay) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.held, err = r.sweepLinks(ctx, &next, state); err != nil {
+	if r.held, err = r.sweepLinks(ctx, &next, state, changeOf(r.at)); err != nil {
 		return err
 	}
 	f := follower{Applier: r.Applier, checkpoint: &next} // what was swept may have set names free

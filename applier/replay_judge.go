@@ -228,11 +228,11 @@ func (h Held) replayIsOver(full bool) bool {
 	return is && (h.Change == ChangeRelease || h.Decision == Rejected || h.Decision == Undecided && full)
 }
 
-// approvedRemovals are the keys of the entries of a source whose removal by a replay a person has approved.
-func approvedRemovals(source string, rows []Held) map[[16]byte]bool {
+// approvedRemovals are the keys of the entries of a source whose removal by the replay of a change a person has approved.
+func approvedRemovals(source, change string, rows []Held) map[[16]byte]bool {
 	approved := map[[16]byte]bool{}
 	for _, row := range rows {
-		if _, is := row.Replay(); !is || row.Source != source || row.Decision != Approved {
+		if row.Source != source || row.Change != change || row.Decision != Approved {
 			continue
 		}
 		for _, l := range row.losers() {

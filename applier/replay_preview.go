@@ -86,7 +86,7 @@ func (p *previewer) replay(ctx context.Context, change string, state *proto.Stat
 		return err
 	}
 	done.Rough = p.rough
-	s := p.Applier.strays(state)
+	s := p.Applier.strays(state, change)
 	if err := s.count(ctx, r); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (p *previewer) batches(ctx context.Context, all iter.Seq2[[]batch, error]) 
 
 // strays plans the sweep. It returns what would be held.
 func (p *previewer) strays(ctx context.Context, r Reader, state *proto.State) (*Held, error) {
-	s := p.Applier.strays(state)
+	s := p.Applier.strays(state, ChangeRelease)
 	if err := s.count(ctx, r); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ var (
 	allMemberships = respect{change: proto.ChangeMembership}
 )
 
-// loser is an entry with what it loses: its proto.EntryKey; 1 if it is removed, else 0; and 15 bytes of the SHA-256 of its losses.
+// loser is an entry with what it loses: its HeldKey; 1 if it is removed, else 0; and 15 bytes of the SHA-256 of its losses.
 type loser [32]byte
 
 func (l loser) key() [16]byte { return [16]byte(l[:]) }
@@ -41,7 +41,7 @@ func (h Held) losers() []loser {
 	return all
 }
 
-// Keys are the proto.EntryKeys of those that a hold is about: of the ids of entries, or for ChangeOrphans of the primary keys of accounts.
+// Keys are the HeldKeys of those that a hold is about, or for ChangeOrphans the proto.EntryKeys of the primary keys of accounts.
 func (h Held) Keys() map[[16]byte]bool {
 	if _, is := h.Replay(); is {
 		losers := h.losers()
@@ -222,7 +222,7 @@ func (w *weigher) lose(kind proto.Kind, id string, losses []respect) (counts boo
 }
 
 func newLoser(kind proto.Kind, id string, losses []respect) (l loser) {
-	key := proto.EntryKey(id)
+	key := HeldKey(kind, id)
 	h := sha256.New()
 	h.Write([]byte(kind))
 	for _, r := range losses {

@@ -71,7 +71,7 @@ func (a *Applier) judgeHeld(ctx context.Context, cp *Checkpoint, full bool) erro
 	if err != nil {
 		return err
 	}
-	_, err = a.sweepLinks(ctx, cp, state)
+	_, err = a.sweepLinks(ctx, cp, state, "")
 	return err
 }
 

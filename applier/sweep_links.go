@@ -16,9 +16,9 @@ const ChangeSweep = "sweep"
 const sweepPage = 5000
 
 // sweepLinks makes the links of the source gone whose entries a state doesn't have: what became of them wasn't seen. More than the limit
-// allows wait for a person, all of them. It returns what is held.
-func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
-	s := a.strays(state)
+// allows wait for a person, all of them. It returns what is held. change is that of the replay by which it happens; "": by none.
+func (a *Applier) sweepLinks(ctx context.Context, cp *Checkpoint, state *proto.State, change string) (*Held, error) {
+	s := a.strays(state, change)
 	if err := a.countStrays(ctx, &s); err != nil {
 		return nil, err
 	}
@@ -64,15 +64,16 @@ func (a *Applier) sweepStrays(ctx context.Context, cp *Checkpoint, s *strays) (*
 // strays are the links that a state doesn't have.
 type strays struct {
 	source string
+	change string       // of the replay whose approved removals the limits don't count; "": of none
 	kinds  []proto.Kind // those that are applied, users first
 	state  *proto.State
 	links  map[proto.Kind]int // that aren't gone
 	astray map[proto.Kind]int // of those
-	keys   []byte             // proto.EntryKey of their ids, users first, each kind in the order of the ids
+	keys   []byte             // HeldKey of each, users first, each kind in the order of the ids
 }
 
-func (a *Applier) strays(state *proto.State) strays {
-	s := strays{source: a.cfg.Source, state: state}
+func (a *Applier) strays(state *proto.State, change string) strays {
+	s := strays{source: a.cfg.Source, change: change, state: state}
 	for _, kind := range []proto.Kind{proto.KindUser, proto.KindGroup} {
 		if a.cfg.mapping(kind) != nil {
 			s.kinds = append(s.kinds, kind)
@@ -94,7 +95,7 @@ func (s *strays) count(ctx context.Context, r Reader) error {
 				s.links[kind]++
 				if !s.state.Contains(kind, l.ID) {
 					s.astray[kind]++
-					key := proto.EntryKey(l.ID)
+					key := HeldKey(kind, l.ID)
 					s.keys = append(s.keys, key[:]...)
 				}
 			}
@@ -158,12 +159,12 @@ func (s *strays) shares(row Held) bool {
 	return slices.ContainsFunc(splitKeys(s.keys), func(key [16]byte) bool { return held[key] })
 }
 
-// exceeds tells how the strays are too many, of one kind or the other: those that no person has approved for a replay.
+// exceeds tells how the strays are too many, of one kind or the other: those that no person has approved for the replay that goes on.
 func (s *strays) exceeds(limitOf func(respect) limit.Limit, rows []Held) string {
 	if limitOf == nil {
 		return ""
 	}
-	approved, keys := approvedRemovals(s.source, rows), s.keys
+	approved, keys := approvedRemovals(s.source, s.change, rows), s.keys
 	for _, kind := range s.kinds {
 		n := 0
 		for _, key := range splitKeys(keys[:16*s.astray[kind]]) {

@@ -149,9 +149,9 @@ func (v *verifier) repair(ctx context.Context, cp *Checkpoint, state *proto.Stat
 // sweepStrays makes links gone whose entries the state doesn't have, and ends what was held of such. It returns what is held now.
 func (v *verifier) sweepStrays(ctx context.Context, cp *Checkpoint, state *proto.State) (*Held, error) {
 	if v.stock.strays(v.cfg) {
-		return v.sweepLinks(ctx, cp, state)
+		return v.sweepLinks(ctx, cp, state, "")
 	}
-	none := v.strays(state)
+	none := v.strays(state, "")
 	return v.judgeStrays(ctx, cp, &none)
 }
 
@@ -203,7 +203,7 @@ func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.Sta
 	if err == nil && v.stock.strays(v.cfg) {
 		err = v.look(ctx, func(r Reader) error {
 			p.over.Reader = r
-			s := p.Applier.strays(state) // held or not: nothing is taken away here
+			s := p.Applier.strays(state, "") // held or not: nothing is taken away here
 			if err := s.count(ctx, r); err != nil {
 				return err
 			}

@@ -149,7 +149,7 @@ func (h *holder) resolveLinks(ctx context.Context, f *foundHold, s *shownHold) (
 				return nil, err
 			}
 			for _, l := range links {
-				key := proto.EntryKey(l.ID)
+				key := applier.HeldKey(kind, l.ID)
 				if after = l.ID; rest[key] {
 					ids = append(ids, l.ID)
 					s.Entries = append(s.Entries, shownEntry{ID: l.ID, DN: l.DN, Name: l.ID, Accounts: []shownAccount{}})
