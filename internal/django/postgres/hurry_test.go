@@ -74,6 +74,12 @@ func TestHurry(t *testing.T) {
 			server.Crash()
 			return err
 		}, true, "ada bob"},
+		"a pooler leads to another session, there may have been a crash": {func(update applier.Updater) error {
+			return errors.Join(e.writeBy(update, "ada"), update(t.Context(), func(x applier.Tx) error {
+				_, err := x.(*tx).tx.Exec(t.Context(), "RESET ldapsync.session")
+				return err
+			}), e.writeBy(e.store.Update, "bob"))
+		}, true, "ada bob"},
 		"what ends well is on disk": {func(update applier.Updater) error {
 			return errors.Join(e.writeBy(update, "ada"), e.writeBy(update, "bob"))
 		}, false, "ada bob"},
