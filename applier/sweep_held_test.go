@@ -71,6 +71,14 @@ func TestARejectedSweepStaysRejected(t *testing.T) {
 	if done.Held == nil || done.Held.Decision != Rejected {
 		t.Errorf("%+v", done.Held)
 	}
+	found, err := New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{}, nil)
+	if err != nil || found.Differences() != 0 || found.Held == nil || found.Held.Decision != Rejected {
+		t.Errorf("%d differences, %+v, %v", found.Differences(), found.Held, err)
+	}
+	e.decide(Undecided)
+	if found, err = New(e.cfg, e.memory, e.stream).Verify(t.Context(), VerifyOptions{}, nil); err != nil || found.Differences() != 2 || found.Held != nil {
+		t.Errorf("%d differences, %+v, %v", found.Differences(), found.Held, err)
+	}
 }
 
 func TestAHoldOfAScopeThatIsOverDissolves(t *testing.T) {

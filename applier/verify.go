@@ -25,7 +25,7 @@ type Verified struct {
 	Users    int    // that the stream has
 	Groups   int    // likewise
 	Sequence uint64 // of the stream: the target's checkpoint
-	Held     *Held  // what a repair left to a person
+	Held     *Held  // what a repair left to a person, or what is kept because a person rejected its removal
 }
 
 // Differences counts them: rows that are missing, that differ, or whose entries the stream doesn't have. What couldn't be applied isn't one.
@@ -40,7 +40,8 @@ func (v Verified) Differences() (n int) {
 // link's digest says. each is called for every difference, as the change that would put it right, and may be nil; with Repair these
 // changes are written. What was published behind the checkpoint isn't looked at: applying it is the live applier's business.
 // Entries that couldn't be applied, and are dead letters or parked, are no differences, nor is who is missing without ever having had an account. A target
-// that is catching up is refused: what was applied to it is ahead of its checkpoint, and a repair would take that back.
+// that is catching up is refused: what was applied to it is ahead of its checkpoint, and a repair would take that back. Links whose removal a person rejected are no
+// differences either: they are Held.
 func (a *Applier) Verify(ctx context.Context, o VerifyOptions, each func(proto.Kind, Change)) (Verified, error) {
 	cfg := a.cfg
 	cfg.every, cfg.known = true, true
@@ -203,11 +204,7 @@ func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.Sta
 	if err == nil && v.stock.strays(v.cfg) {
 		err = v.look(ctx, func(r Reader) error {
 			p.over.Reader = r
-			s := p.Applier.strays(state, "") // held or not: nothing is taken away here
-			if err := s.count(ctx, r); err != nil {
-				return err
-			}
-			return p.planStrays(ctx, r, &s)
+			return v.compareStrays(ctx, &p, state)
 		})
 	}
 	if err != nil {
@@ -219,6 +216,24 @@ func (v *verifier) compare(ctx context.Context, cp *Checkpoint, state *proto.Sta
 		err = ErrMoved
 	}
 	return err
+}
+
+// compareStrays plans for links whose entries the state doesn't have, unless they are those that a person decided to keep. The limits don't matter:
+// nothing is taken away here.
+func (v *verifier) compareStrays(ctx context.Context, p *previewer, state *proto.State) error {
+	s := v.strays(state, "")
+	if err := s.count(ctx, p.over.Reader); err != nil {
+		return err
+	}
+	rows, err := p.over.HeldRows(ctx)
+	if err != nil {
+		return err
+	}
+	if held := s.hold(nil, rows); held != nil && held.Decision == Rejected {
+		v.found.Held = held
+		return nil
+	}
+	return p.planStrays(ctx, p.over.Reader, &s)
 }
 
 // repaired is called for what a repair has written.

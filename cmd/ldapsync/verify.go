@@ -40,8 +40,10 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Compare databases with the stream, row by row, and repair what differs",
 		Long: `Compares the users, groups and memberships of targets (of all, by default) with what the stream says at the point that each has reached, row by
 row: what was edited by hand, is missing, or is there too much. The directory isn't asked. Every difference is told as the change that would put it right;
---repair makes these changes, within the limits. Entries that couldn't be applied ("ldapsync deadletters list") are no differences, and accounts that
-sync neither made nor adopted are none of its business.
+--repair makes these changes. Accounts and groups that sync made or adopted and whose entries the stream doesn't have count as removed then; more of them than
+the limits allow wait for a person. What else a repair takes, memberships and flags that were given by hand among it, no limit counts. Entries that couldn't be
+applied ("ldapsync deadletters list") are no differences, nor is what stays because a person rejected its removal; accounts that sync neither made nor adopted
+are none of its business.
 
 The service compares each target once a day and warns of differences (targets.….verify: 24h).
 
@@ -72,7 +74,7 @@ type verified struct {
 	Differences int       `json:"differences"`
 	Changes     []planned `json:"changes"`  // the first of them, as what would put them right, or did
 	Repaired    bool      `json:"repaired"` // nothing differs any more
-	Held        holds     `json:"held"`     // what a repair left to a person
+	Held        holds     `json:"held"`     // what a repair left to a person, or a person rejected: the latter is no difference
 	Seconds     float64   `json:"seconds"`
 
 	totals map[string]int
@@ -233,7 +235,9 @@ func (v *verifying) run(ctx context.Context, o verifyOptions) (*verified, error)
 	}
 	if done.Held != nil {
 		found.Held = append(found.Held, newRowView(v.target.Name, *done.Held))
-		found.Differences += done.Held.Count
+		if done.Held.Decision != applier.Rejected {
+			found.Differences += done.Held.Count
+		}
 	}
 	found.Seconds = time.Since(begun).Seconds()
 	return found, nil
@@ -255,7 +259,7 @@ func (v *verified) print(w *lines, several bool) {
 		w.line("%s", c.String())
 	}
 	listed := v.Differences - len(v.Changes)
-	for _, h := range v.Held {
+	for _, h := range v.Held.open() {
 		listed -= h.Count
 	}
 	if listed > 0 {
@@ -270,7 +274,7 @@ func (v *verified) print(w *lines, several bool) {
 	switch {
 	case v.Differences == 0:
 		w.line("%s: no difference in %s (sequence %d, %s)", what, of, v.Sequence, took)
-	case v.Repaired && len(v.Held) == 0:
+	case v.Repaired && len(v.Held.open()) == 0:
 		w.line("%s: repaired: %s; now no difference in %s (sequence %d, %s)", what, totals(v.totals), of, v.Sequence, took)
 	default:
 		w.line("%s: %s in %s: %s (sequence %d, %s)", what, plural(v.Differences, "difference", "differences"), of, totals(v.totals), v.Sequence, took)
