@@ -26,6 +26,7 @@ func fragile(t *testing.T) (*env, *testenv.Fragile) {
 func (e *env) empty() {
 	e.Helper()
 	e.db.Exec("TRUNCATE auth_user, auth_group, ldapsync.link, ldapsync.membership, ldapsync.checkpoint CASCADE")
+	e.db.Exec("DO $$ BEGIN ALTER FUNCTION emit_nothing RENAME TO pg_logical_emit_message; EXCEPTION WHEN undefined_function THEN NULL; END $$")
 	e.store.Refresh()
 	e.store.pool.Reset()
 }
@@ -80,6 +81,11 @@ func TestHurry(t *testing.T) {
 				return err
 			}), e.writeBy(e.store.Update, "bob"))
 		}, true, "ada bob"},
+		"the message that ends it is refused": {func(update applier.Updater) error {
+			err := e.writeBy(update, "ada")
+			e.db.Exec("ALTER FUNCTION pg_logical_emit_message(boolean, text, text) RENAME TO emit_nothing")
+			return err
+		}, true, "ada"},
 		"what ends well is on disk": {func(update applier.Updater) error {
 			return errors.Join(e.writeBy(update, "ada"), e.writeBy(update, "bob"))
 		}, false, "ada bob"},

@@ -46,6 +46,9 @@ func TestGrantsAreEnough(t *testing.T) {
 	u.Join = []string{g[0].PK}
 	made := least.write(proto.KindUser, u, newUser("bob"))
 	least.write(proto.KindUser, renamed(made[0], "bob"), renamed(made[1], "ada"))
+	if err := s.Hurry(t.Context(), func(update applier.Updater) error { return least.writeBy(update, "cleo") }); err != nil {
+		t.Error(err)
+	}
 	leaver := made[0]
 	l := *leaver.Link
 	l.State, l.GoneSequence = applier.Gone, 9
