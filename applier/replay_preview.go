@@ -7,8 +7,8 @@ import (
 	"ldapsync/proto"
 )
 
-// overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to.
-const overlayUsers = 100_000
+// overlayUsers is how many planned users a plan of a replay keeps, so that each plans on what those before her come to: about 2 kB each.
+const overlayUsers = 25_000
 
 // PreviewReplay plans what Replay would do, in one read-only transaction; in a Brief store in many short ones. each is called for every change but
 // Unchanged and Touch, and may be nil. What the limits would stop is returned, and planned nevertheless: so it will be when a person has approved it. Memory
