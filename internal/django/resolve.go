@@ -1,6 +1,7 @@
 package django
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,9 +143,9 @@ func usersTable(r *Relation, s Users, found *findings) *Table {
 		}
 	}
 	t := &Table{Kind: proto.KindUser, active: -1}
-	active := optional(r, s.Active, "is_active", "users.active", found)
-	t.Staff = optional(r, s.Staff, "is_staff", "users.staff", found)
-	t.Superuser = optional(r, s.Superuser, "is_superuser", "users.superuser", found)
+	active := optional(r, s.Active, "is_active", "users.columns.active", found)
+	t.Staff = optional(r, s.Staff, "is_staff", "users.columns.staff", found)
+	t.Superuser = optional(r, s.Superuser, "is_superuser", "users.columns.superuser", found)
 	if !t.bind(r, name, "users.username_field", s.Columns, active, found) {
 		return nil
 	}
@@ -152,19 +153,22 @@ func usersTable(r *Relation, s Users, found *findings) *Table {
 	return t
 }
 
-// optional returns the configured column, or the usual one if the table has it.
+// optional returns the configured column, or the usual one if the table has it. One that isn't boolean is refused: without it, who is staff or
+// inactive would be taken for somebody else.
 func optional(r *Relation, configured, usual, setting string, found *findings) string {
-	if configured == "" {
-		if c := r.Column(usual); c != nil && c.Type == Bool {
-			return usual
-		}
+	name := cmp.Or(configured, usual)
+	c := r.Column(name)
+	switch {
+	case c == nil && configured == "":
+		return ""
+	case c == nil:
+		found.refuse("set "+setting+" to a boolean column", "%s has no column %s", r.Name, name)
+		return ""
+	case c.Type != Bool:
+		found.refuse("make it boolean, or set "+setting+" to a boolean column", "%s.%s is of type %s, not boolean", r.Name, name, c.Declared)
 		return ""
 	}
-	if c := r.Column(configured); c == nil || c.Type != Bool {
-		found.refuse("set "+setting+" to a boolean column", "%s has no boolean column %s", r.Name, configured)
-		return ""
-	}
-	return configured
+	return name
 }
 
 func groupsTable(r *Relation, s Groups, found *findings) *Table {

@@ -109,6 +109,12 @@ func TestResolveRefuses(t *testing.T) {
 			c[0].Columns = append(c[0].Columns, Column{Name: "shoe", Type: Int, Declared: "int"})
 			return c
 		}), Settings{Users: Users{Defaults: map[string]string{"shoe": "big"}}}},
+		{"auth_user.is_staff is of type smallint, not boolean", "users.columns.staff", change(func(c Catalog) Catalog {
+			*c[0].Column("is_staff") = Column{Name: "is_staff", Type: Int, Declared: "smallint"}
+			return c
+		}), mapped()},
+		{"auth_user.email is of type varchar, not boolean", "users.columns.active", catalog("auth_user"), Settings{Users: Users{Active: "email"}}},
+		{"no column enabled", "users.columns.active", catalog("auth_user"), Settings{Users: Users{Active: "enabled"}}},
 		{"no table joins", "membership: false", change(func(c Catalog) Catalog { return slices.Delete(c, 3, 4) }), mapped()},
 		{"no table auth_group", "manage.py migrate", change(func(c Catalog) Catalog { return slices.Delete(c, 1, 2) }), mapped()},
 	} {

@@ -32,7 +32,7 @@ func (s *Store) Deactivate(ctx context.Context, accounts []callbacks.Account) ([
 func (w *work) deactivate(ctx context.Context) error {
 	u := w.store.users
 	if u.ActiveColumn() < 0 {
-		w.refuseAll(u.String() + " has no column is_active; set users.active")
+		w.refuseAll(u.String() + " has no column is_active; set users.columns.active")
 		return nil
 	}
 	supers, err := w.activeSuperusers(ctx)

@@ -76,7 +76,7 @@ func (s *Store) Restore(ctx context.Context, accounts []callbacks.Account, by st
 func (w *work) restore(ctx context.Context, by string) error {
 	var restored []callbacks.Account
 	if w.store.users.ActiveColumn() < 0 {
-		w.refuseAll(w.store.users.String() + " has no column is_active; set users.active")
+		w.refuseAll(w.store.users.String() + " has no column is_active; set users.columns.active")
 		return nil
 	}
 	for _, i := range w.todo {

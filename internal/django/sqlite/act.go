@@ -20,7 +20,7 @@ func (a *acting) row(ctx context.Context, pk string) (active, superuser, found b
 func (a *acting) deactivate(ctx context.Context, account callbacks.Account, l linkState) (callbacks.Outcome, string, error) {
 	n := a.table.ActiveColumn()
 	if n < 0 {
-		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.active", nil
+		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.columns.active", nil
 	}
 	active, superuser, found, err := a.row(ctx, account.PK)
 	switch {
@@ -99,7 +99,7 @@ func (a *acting) restore(ctx context.Context, account callbacks.Account, l linkS
 	}
 	n := a.table.ActiveColumn()
 	if n < 0 {
-		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.active", nil
+		return callbacks.Refused, a.table.Name + " has no column that says whether an account is active: set users.columns.active", nil
 	}
 	if why := callbacks.CantRestore(l.by); why != "" {
 		return callbacks.Refused, why, nil

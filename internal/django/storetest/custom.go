@@ -140,7 +140,7 @@ var poorCases = map[string]func(*suite){
 // wantRefused wants that a table without a column for it can't be written.
 func (s *suite) wantRefused(do acting, accounts []callbacks.Account) {
 	s.Helper()
-	if why := s.wantOutcomes(do, accounts, callbacks.Refused); !strings.Contains(why[0], "users.active") {
+	if why := s.wantOutcomes(do, accounts, callbacks.Refused); !strings.Contains(why[0], "users.columns.active") {
 		s.Errorf("reasons: %q", why)
 	}
 }
