@@ -136,12 +136,12 @@ func (t *tx) Advance(ctx context.Context, prev *applier.Checkpoint, next applier
 		RETURNING '', xmin::text, ` + alone + ` AND ` + nothing
 	const update = `UPDATE ldapsync.checkpoint c SET stream_id = $2, seq = $3, mapping = $4, mode = $5, complete = c.complete AND c.stream_id = $2
 		FROM (SELECT source, xmin::text AS xmin FROM ldapsync.checkpoint) AS old
-		WHERE c.source = $1 AND old.source = $1 AND c.stream_id = $6 AND c.seq = $7 AND c.mode = $8 RETURNING old.xmin, c.xmin::text, ` + alone
+		WHERE c.source = $1 AND old.source = $1 AND c.stream_id = $6 AND c.seq = $7 AND c.mapping = $8 AND c.mode = $9 RETURNING old.xmin, c.xmin::text, ` + alone
 	args := []any{next.Source, next.StreamID, int64(next.Sequence), next.Mapping, next.Mode}
 	statement := insert
 	if prev != nil {
 		statement = update
-		args = append(args, prev.StreamID, int64(prev.Sequence), prev.Mode)
+		args = append(args, prev.StreamID, int64(prev.Sequence), prev.Mapping, prev.Mode)
 	}
 	var last, this string // the transactions that wrote the row
 	var trusted bool

@@ -81,6 +81,17 @@ var checkpointCases = map[string]func(*suite){
 			s.Errorf("from a position that isn't: %v", err)
 		}
 		s.want("SELECT username FROM auth_user")
+		for what, differ := range map[string]func(*applier.Checkpoint){
+			"stream":  func(cp *applier.Checkpoint) { cp.StreamID = "another" },
+			"mapping": func(cp *applier.Checkpoint) { cp.Mapping = "another" },
+			"mode":    func(cp *applier.Checkpoint) { cp.Mode = "pinned 1" },
+		} {
+			from := p20
+			differ(&from)
+			if err := s.advance(s.Store, &from, p30); !errors.Is(err, applier.ErrMoved) {
+				s.Errorf("from another %s: %v", what, err)
+			}
+		}
 		s.wantCheckpoint(p20)
 	},
 	"ARaceHasOneWinner": func(s *suite) {
