@@ -142,6 +142,14 @@ func (l *lines) question(q *proto.Question) {
 		l.line("  groups:    %s", printable(f))
 	}
 	l.line("  id:        %s", printable(q.GetIdAttribute()))
+	for _, names := range []struct {
+		of   string
+		from []string
+	}{{"users", q.GetUserNames()}, {"groups", q.GetGroupNames()}} {
+		if len(names.from) > 0 {
+			l.line("             names of %s from %s", names.of, printable(strings.Join(names.from, ", else ")))
+		}
+	}
 }
 
 func (l *lines) counts(s *history.Snapshot) {

@@ -39,6 +39,8 @@ type questionView struct {
 	Attributes    []string `json:"attributes"`
 	NamingContext string   `json:"naming_context,omitempty"`
 	IDAttribute   string   `json:"id_attribute,omitempty"`
+	UserNames     []string `json:"user_names,omitempty"`  // the attributes that names are taken from, where the name is the id
+	GroupNames    []string `json:"group_names,omitempty"` // likewise
 }
 
 type heldView struct {
@@ -69,9 +71,8 @@ func (p past) view(s *history.Snapshot) snapshotView {
 		Server: s.Server, Version: s.Version, Users: countsView(s.Users), Groups: countsView(s.Groups),
 		HoldsTold: s.HoldsTold, Held: []heldView{}, Decided: []decisionView{}, Forgot: []forgotView{}, First: s.First, Last: s.Last, FullFirst: s.FullSequence,
 	}
-	if q := s.Question; q != nil {
-		v.Question = &questionView{Bases: q.GetBases(), Scope: q.GetScope(), UserFilter: q.GetUserFilter(), GroupFilter: q.GetGroupFilter(),
-			Attributes: q.GetAttributes(), NamingContext: q.GetNamingContext(), IDAttribute: q.GetIdAttribute()}
+	if s.Question != nil {
+		v.Question = viewQuestion(s.Question)
 	}
 	for _, h := range s.Held {
 		v.Held = append(v.Held, viewHeld(h))
@@ -83,6 +84,12 @@ func (p past) view(s *history.Snapshot) snapshotView {
 		v.Forgot = append(v.Forgot, newForgotView(m))
 	}
 	return v
+}
+
+func viewQuestion(q *proto.Question) *questionView {
+	return &questionView{Bases: q.GetBases(), Scope: q.GetScope(), UserFilter: q.GetUserFilter(), GroupFilter: q.GetGroupFilter(),
+		Attributes: q.GetAttributes(), NamingContext: q.GetNamingContext(), IDAttribute: q.GetIdAttribute(),
+		UserNames: q.GetUserNames(), GroupNames: q.GetGroupNames()}
 }
 
 func timeOrNil(t time.Time) *time.Time {
