@@ -81,7 +81,7 @@ func (b *Bus) ensureOnce(ctx context.Context, want jetstream.StreamConfig) (*jet
 		return nil, err
 	}
 	next, differs, err := desired(info, want)
-	if err != nil || !differs {
+	if err != nil || !differs && (b.embedded == nil || info.Config.Duplicates == next.Duplicates) {
 		return info, err
 	}
 	if _, err = b.js.UpdateStream(ctx, next); err != nil {
@@ -107,7 +107,8 @@ func validSource(source string) error {
 }
 
 // desired returns the stream's configuration with what matters brought to want, and whether it differs. What else a person has
-// set (replicas, placement, a limit on bytes, metadata) stays.
+// set (replicas, placement, a limit on bytes, metadata) stays. How long ids are known matters to an embedded server alone: another one may not let
+// everybody change a stream who reads it.
 func desired(info *jetstream.StreamInfo, want jetstream.StreamConfig) (next jetstream.StreamConfig, differs bool, err error) {
 	is := info.Config
 	if is.Mirror != nil || len(is.Sources) > 0 {
@@ -132,7 +133,7 @@ func desired(info *jetstream.StreamInfo, want jetstream.StreamConfig) (next jets
 		next.MaxMsgs, next.MaxMsgsPerSubject = -1, -1
 	}
 	differs = !slices.Equal(is.Subjects, next.Subjects) || is.Discard != next.Discard || is.Compression != next.Compression ||
-		is.MaxAge != next.MaxAge || is.MaxMsgs != next.MaxMsgs || is.MaxMsgsPerSubject != next.MaxMsgsPerSubject || is.Duplicates != next.Duplicates ||
+		is.MaxAge != next.MaxAge || is.MaxMsgs != next.MaxMsgs || is.MaxMsgsPerSubject != next.MaxMsgsPerSubject ||
 		is.AllowDirect != next.AllowDirect || is.Metadata[metaStreamID] == ""
 	return next, differs, nil
 }

@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ldapsync/internal/fault"
@@ -72,6 +74,35 @@ func TestStreamIsMendedWithoutLosingAnything(t *testing.T) {
 	}
 	publish(t, l, 1, 2)
 	wantNumbered(t, contents(t, l), 2)
+}
+
+// A stream that an earlier version made keeps ids for longer. Who may not change streams reads it all the same.
+func TestStreamOfAnEarlierVersionIsReadWithoutTheRightToMendIt(t *testing.T) {
+	o := newOutside(t, func(opts *server.Options) {
+		opts.Users = []*server.User{{Username: "extractor", Password: "x"}, {Username: "applier", Password: "x", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Deny: []string{"$JS.API.STREAM.UPDATE.*"}},
+		}}}
+	})
+	as := func(user string) *Bus {
+		return open(t, Config{URL: strings.Replace(o.url(), "nats://", "nats://"+user+":x@", 1)})
+	}
+	extractor := as("extractor")
+	c := extractor.eventsStream("corp")
+	c.Duplicates, c.Metadata = 2*time.Minute, map[string]string{metaStreamID: newID()}
+	if _, err := extractor.js.CreateStream(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := as("applier").Log(soon(t), "corp"); err != nil || l.StreamID() != c.Metadata[metaStreamID] {
+		t.Errorf("%v", err)
+	}
+	own := embedded(t, t.TempDir())
+	if _, err := own.js.CreateStream(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	openLog(t, own, "corp")
+	if info, err := own.info(t.Context(), c.Name); err != nil || info.Config.Duplicates != forgetIDs {
+		t.Errorf("an embedded server's stream isn't mended: %+v, %v", info, err)
+	}
 }
 
 func TestForeignStreamIsRefused(t *testing.T) {
