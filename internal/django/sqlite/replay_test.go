@@ -85,7 +85,7 @@ func replayer(t *testing.T, s *sqlite.Store, r *record) *applier.Applier {
 
 // While a replay is planned, weighed, carried out and released an application can write: nobody keeps it waiting for longer than for a batch.
 func TestAnApplicationWritesDuringAReplay(t *testing.T) {
-	const n = 5000
+	const n = 2000
 	for _, mode := range []string{"DELETE", "WAL"} {
 		t.Run(mode, func(t *testing.T) {
 			s, path := migrated(t)
