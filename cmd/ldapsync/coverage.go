@@ -17,43 +17,61 @@ import (
 // cleared for everybody until the next pass, or for good if the directory doesn't answer. So the pass that reads it first is a full one,
 // and the new mapping waits for that.
 
-// covers tells whether the last committed full snapshot was asked for all these attributes, or where there is none, the last one that was begun. An
-// empty stream holds nothing that could be misread.
+// covers tells whether the last committed full snapshot was asked for all these attributes, or where there is none, each that was begun: what one
+// of them published before it failed is told as it is, until one is committed. An empty stream holds nothing that could be misread.
 func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error) {
-	started, err := basis(ctx, log)
-	if errors.Is(err, proto.ErrNotFound) {
-		return true, nil
-	}
+	bases, err := basesOf(ctx, log)
 	if err != nil {
 		return false, err
 	}
-	asked := started.GetQuestion().GetAttributes()
-	for _, name := range attributes {
-		if !slices.ContainsFunc(asked, func(a string) bool { return strings.EqualFold(a, name) }) {
-			return false, nil
+	for _, started := range bases {
+		asked := started.GetQuestion().GetAttributes()
+		for _, name := range attributes {
+			if !slices.ContainsFunc(asked, func(a string) bool { return strings.EqualFold(a, name) }) {
+				return false, nil
+			}
 		}
 	}
 	return true, nil
 }
 
-// basis returns the beginning of the snapshot from which the stream is told: the last committed full one, or where there is none, the last one that
-// was begun. proto.ErrNotFound if it isn't there.
-func basis(ctx context.Context, log *bus.Log) (*proto.SnapshotStarted, error) {
+// basesOf returns the beginnings of the snapshots from which the stream is told: of the last committed full one, if it is still there, or where none was
+// committed, of all that were begun.
+func basesOf(ctx context.Context, log *bus.Log) ([]*proto.SnapshotStarted, error) {
 	var committed proto.SnapshotCommitted
 	e, err := log.LastOf(ctx, proto.TypeSnapshotCommitted)
-	switch {
-	case errors.Is(err, proto.ErrNotFound):
-		e, err = log.LastOf(ctx, proto.TypeSnapshotStarted)
-	case err == nil:
-		if err = proto.Unmarshal(e, &committed); err == nil {
-			e, err = log.Get(ctx, committed.GetFullSequence())
-		}
+	if errors.Is(err, proto.ErrNotFound) {
+		return begun(ctx, log)
+	}
+	if err == nil {
+		err = proto.Unmarshal(e, &committed)
+	}
+	if err == nil {
+		e, err = log.Get(ctx, committed.GetFullSequence())
+	}
+	if errors.Is(err, proto.ErrNotFound) {
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var started proto.SnapshotStarted
-	return &started, proto.Unmarshal(e, &started)
+	started := new(proto.SnapshotStarted)
+	return []*proto.SnapshotStarted{started}, proto.Unmarshal(e, started)
+}
+
+// begun returns the beginnings of all snapshots.
+func begun(ctx context.Context, log *bus.Log) (all []*proto.SnapshotStarted, err error) {
+	for e, err := range log.From(ctx, 1, proto.TypeSnapshotStarted) {
+		if err != nil {
+			return nil, err
+		}
+		started := new(proto.SnapshotStarted)
+		if err := proto.Unmarshal(e, started); err != nil {
+			return nil, err
+		}
+		all = append(all, started)
+	}
+	return all, nil
 }
 
 // attributesOf are those that a source reads for all of its targets.

@@ -36,9 +36,11 @@ func TestMappingWaitsForASnapshotThatWasAskedForIt(t *testing.T) {
 	waits("on an empty stream")
 	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 1, Question: &proto.Question{Attributes: []string{"uid"}}})
 	waits("behind a question for less")
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 2, Question: &proto.Question{Attributes: []string{"UID", "mail"}}})
+	waits("while entries of the one before may be all that is known")
 	went := make(chan error, 1)
 	go func() { went <- wait(t.Context()) }()
-	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 2, Question: &proto.Question{Attributes: []string{"UID", "mail"}}})
+	publish(t, log, proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Snapshot: 2, Full: true, StartedSequence: 2, FullSequence: 2})
 	if err := <-went; err != nil {
 		t.Error(err)
 	}
