@@ -32,6 +32,7 @@ type facts struct {
 	rows        map[string]Row      // by primary key: those that the links own, and those whose names are wanted
 	named       map[string][]Row    // by folded name, for every name that is wanted
 	owners      map[string][]Link   // by primary key: the links to the rows in named
+	away        map[string]string   // by primary key: the names that those rows in named get which must give up theirs
 	groups      map[string]Link     // present links of the groups that the users name, whose rows are there
 	memberships map[string][]string // by the user's primary key: groups that the source manages
 	superusers  []string            // who are active; filled only where one may be lost
@@ -218,7 +219,7 @@ func (f *facts) readRows(ctx context.Context, r Reader, s settings, items []item
 	for _, l := range links {
 		f.owners[l.PK] = append(f.owners[l.PK], l)
 	}
-	return nil
+	return f.readAway(ctx, r, s)
 }
 
 // readMemberships reads the links of the groups that the items name, and the memberships of the rows that they have or may get.

@@ -217,6 +217,22 @@ func TestEachAbsenceIsHandledAnew(t *testing.T) {
 	}
 }
 
+func TestWhoGivesUpANameGetsOneThatIsFree(t *testing.T) {
+	e := newEnv(t)
+	e.upsert("1:ada", "2:bob")
+	e.mustApply()
+	e.local("Bob-Gone-2", false)
+	e.local("bob-gone-2-2", false)
+	e.remove("2")
+	e.commitSnapshot()
+	e.mustApply()
+	e.deactivate("2")
+	e.upsert("1:bob")
+	e.commitSnapshot()
+	e.mustApply()
+	e.want("1 bob", "2 bob-gone-2-3 inactive", "3 Bob-Gone-2", "4 bob-gone-2-2")
+}
+
 // The account of somebody who is gone keeps its name from others only while it is active. Should she return, she has her own name again.
 func TestANameIsGivenUpByWhoIsGoneAndDeactivated(t *testing.T) {
 	e := newEnv(t)

@@ -150,7 +150,7 @@ func (p planner) orphan(l Link) Change {
 // there, too. Should the entry return, the row gets its name back.
 func (p planner) evict(row Row) Change {
 	l := p.owners[row.PK][0]
-	name := p.awayName(row)
+	name := p.away[row.PK]
 	l.Name = Fold(name)
 	values := make([]any, len(row.Values))
 	for i := range values {
@@ -162,18 +162,6 @@ func (p planner) evict(row Row) Change {
 		Privileged: row.Privileged, Superuser: row.Superuser, Link: &l, KeepGroups: true, Reason: "it is gone, and another entry has its name",
 		along: true,
 	}
-}
-
-// awayName is as much of a row's name as the column has room for, and what makes it another one.
-func (p planner) awayName(row Row) string {
-	base, suffix := []rune(row.Name), "-gone-"+row.PK
-	for n := min(len(base), 100); n > 0; n-- {
-		name := string(base[:n]) + suffix
-		if _, err := p.mapping.table.Convert(p.mapping.columns[0], name); err == nil {
-			return name
-		}
-	}
-	return suffix[1:]
 }
 
 // row plans the row of an entry that has a seat.
