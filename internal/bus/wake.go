@@ -39,6 +39,9 @@ func (b *Bus) wakeConfig(source, durable string, types []proto.Type) jetstream.C
 	for _, t := range types {
 		config.FilterSubjects = append(config.FilterSubjects, proto.Subject(source, t))
 	}
+	if len(types) == 0 {
+		config.FilterSubjects = []string{proto.SubjectAll(source)} // the last of each is for those alone who say of what
+	}
 	return config
 }
 

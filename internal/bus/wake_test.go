@@ -110,3 +110,15 @@ func TestWakeTakesTheDurableThatIsThere(t *testing.T) {
 		t.Errorf("woken by %s", id)
 	}
 }
+
+func TestWakeByAllTypes(t *testing.T) {
+	b := embedded(t, t.TempDir())
+	l := openLog(t, b, "corp")
+	leave(t, l, "gone")
+	for e, err := range b.Wake(soon(t), "corp", wakeDurable) {
+		if err != nil || e.ID != "gone" {
+			t.Errorf("%s, %v", e.ID, err)
+		}
+		break
+	}
+}
