@@ -15,8 +15,13 @@ var _ applier.Hurrier = (*Store)(nil)
 // Hurry runs fn, whose transactions don't wait until they are on disk. PostgreSQL writes its log in the order of the commits: a crash of the server
 // takes the last of them and nothing between, and whoever commits something in the usual way afterwards has all of them on disk by then. A crash
 // also ends all sessions. So nothing is lost where the session that this begins with is the one that it ends with; that the connection is the same isn't
-// enough, as a pooler may lead it to another one.
+// enough, as a pooler may lead it to another one. Where it would keep the pool's last connection from everybody else for as long as fn takes, there
+// is no hurry.
 func (s *Store) Hurry(ctx context.Context, fn func(update applier.Updater) error) error {
+	defer s.hurries.Add(-1)
+	if s.hurries.Add(1) >= s.pool.Stat().MaxConns() {
+		return fn(s.Update)
+	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return s.unsure(ctx, err)
@@ -35,6 +40,7 @@ func (s *Store) Hurry(ctx context.Context, fn func(update applier.Updater) error
 		return err
 	})
 	if err != nil {
+		s.Refresh() // nothing waits for the disk now, and who writes behind a crash may get the number of a transaction that it took
 		return err
 	}
 	same, err := settle(ctx, conn, mark)
@@ -46,10 +52,13 @@ func (s *Store) Hurry(ctx context.Context, fn func(update applier.Updater) error
 
 // unsure is what an error of the hurry itself leads to. What is remembered may be lost.
 func (s *Store) unsure(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil {
-		return err
+	if err == nil {
+		return nil
 	}
 	s.Refresh()
+	if ctx.Err() != nil {
+		return err
+	}
 	return &applier.UnsureError{Err: s.fault(err)}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ldapsync/applier"
 	"ldapsync/internal/testenv"
@@ -103,6 +104,54 @@ func TestHurry(t *testing.T) {
 		})
 	}
 	t.Run("a first load survives a crash behind each commit", func(t *testing.T) { e.loadThroughCrashes(t, server) })
+}
+
+// Callbacks and the like share the pool, and a first load takes minutes.
+func TestHurryLeavesAConnectionToOthers(t *testing.T) {
+	e := site(t)
+	few := open(t, e.dsn+"&pool_max_conns=2", settings())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err := few.store.Hurry(ctx, func(first applier.Updater) error {
+		return few.store.Hurry(ctx, func(second applier.Updater) error {
+			return errors.Join(few.writeBy(first, "ada"), few.writeBy(second, "bob"), errorOf(few.store.Checkpoint(ctx, "corp")))
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if got := e.usernames(); got != "ada bob" {
+		t.Errorf("%q are there", got)
+	}
+}
+
+// A crash takes the numbers of transactions, too: whoever comes next gets them again.
+func TestAHurryThatFailsLeavesNothingRemembered(t *testing.T) {
+	e, server := fragile(t)
+	e.advance(0, 1, nil, proto.KindUser, first(newUser("ada")))
+	at := applier.Checkpoint{Source: "corp", StreamID: "x", Sequence: 1, Mode: "live"}
+	failed := errors.New("the history was cut")
+	err := e.store.Hurry(t.Context(), func(update applier.Updater) error {
+		return errors.Join(update(t.Context(), func(tx applier.Tx) error {
+			if err := tx.Advance(t.Context(), &at, at); err != nil {
+				return err
+			}
+			return tx.Write(t.Context(), proto.KindGroup, []applier.Change{first(newGroup("staff"))})
+		}), failed)
+	})
+	if !errors.Is(err, failed) {
+		t.Fatal(err)
+	}
+	server.Crash()
+	e.store.pool.Reset()
+	rival := open(t, e.dsn, settings())
+	rival.advance(1, 1, nil, proto.KindUser)
+	e.advance(1, 1, func(ctx context.Context, tx applier.Tx) error {
+		if groups := groupsIn(ctx, t, tx, "staff"); len(groups) != 0 {
+			t.Errorf("a group that a crash took is remembered: %+v", groups)
+		}
+		return nil
+	}, proto.KindUser)
 }
 
 // tale is a stream that is told to its end.

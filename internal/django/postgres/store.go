@@ -68,6 +68,7 @@ type Store struct {
 	joinSequence string // of the memberships' table, quoted; "" for none
 	unlinked     unlinked
 	memory       atomic.Pointer[memory] // nil: none, or a transaction has it
+	hurries      atomic.Int32           // that go on
 	findings     []django.Finding
 	migrated     atomic.Bool
 }
