@@ -40,7 +40,7 @@ func (s *Store) Hurry(ctx context.Context, fn func(update applier.Updater) error
 		return err
 	})
 	if err != nil {
-		s.Refresh() // nothing waits for the disk now, and who writes behind a crash may get the number of a transaction that it took
+		s.memory.Store(nil) // nothing waits for the disk now, and who writes behind a crash may get the number of a transaction that it took
 		return err
 	}
 	same, err := settle(ctx, conn, mark)
