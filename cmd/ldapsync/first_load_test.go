@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"ldapsync/internal/bus"
 	"ldapsync/internal/demo"
 	"ldapsync/internal/testenv"
@@ -134,5 +136,59 @@ func TestFirstPassOfAServiceThatAsksForLessIsNotApplied(t *testing.T) {
 	}
 	if n := testenv.DB(t, databaseOf(environ)).Int("SELECT count(*) FROM auth_user"); n != 0 {
 		t.Errorf("%d accounts", n)
+	}
+}
+
+// The stream is empty when a run begins, and then another run that asks for less fills it: what that didn't ask for is read after it.
+func TestFirstPassOfARunThatAsksForLessIsFollowedByAFullOne(t *testing.T) {
+	company := demo.NewDirectory(3)
+	uri, stop, err := company.Serve(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	url := startNATS(t)
+	environ := append(environment(t, uri), "NATS_URL="+url)
+	b, err := bus.Open(t.Context(), bus.Config{URL: url, Name: t.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	log, err := b.Log(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	asked := make(chan struct{})
+	waited := sync.OnceFunc(func() { close(asked) })
+	other, err := nc.Subscribe("ldapsync.service."+roleRun+".default", func(m *nats.Msg) {
+		_ = m.Respond([]byte("another run"))
+		waited()
+	})
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { ended <- command(t.Context(), []string{"run"}, environ, &stdout, &stderr) }()
+	<-asked
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 1, Full: true, StreamId: log.StreamID(),
+		Question: &proto.Question{IdAttribute: "entryUUID", Attributes: []string{"uid", "givenName", "sn", "cn"}}})
+	publish(t, log, proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Snapshot: 1, Full: true, FullSequence: 1})
+	if err := other.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != codeDone {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	if got, want := accounts(t, databaseOf(environ)), people(t, company); !slices.Equal(got, want) {
+		t.Errorf("%d accounts, %d people; the first that differ:\n%s", len(got), len(want), firstDifference(got, want))
 	}
 }

@@ -171,7 +171,11 @@ func (r *runner) passHere(ctx context.Context, s *config.Source, log *bus.Log, h
 	if err != nil {
 		return 0, err
 	}
-	options := passOptions(how.full, pending.Requests)
+	covered, err := covers(ctx, log, attributesOf(r.cfg, s.Name)) // another run may have filled the stream
+	if err != nil {
+		return 0, err
+	}
+	options := passOptions(how.full || !covered, pending.Requests)
 	options.OnBegun = how.begun
 	sum, err := extractor.New(c, dir, log).Pass(ctx, options)
 	if errors.Is(err, proto.ErrRival) {
