@@ -17,14 +17,22 @@ import (
 // cleared for everybody until the next pass, or for good if the directory doesn't answer. So the pass that reads it first is a full one,
 // and the new mapping waits for that.
 
-// covers tells whether the last committed full snapshot was asked for all these attributes, or where there is none, each that was begun: what one
-// of them published before it failed is told as it is, until one is committed. An empty stream holds nothing that could be misread.
+// covers tells whether every snapshot from which the stream is told was asked for all these attributes: the last committed full one, and those begun
+// since, whatever became of them. What one that was asked for less has published is all that is known of those entries, until a full one is committed.
+// Where none was, all that were begun count. An empty stream holds nothing that could be misread.
 func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error) {
-	bases, err := basesOf(ctx, log)
+	from, err := lastFull(ctx, log)
 	if err != nil {
 		return false, err
 	}
-	for _, started := range bases {
+	for e, err := range log.From(ctx, from, proto.TypeSnapshotStarted) {
+		var started proto.SnapshotStarted
+		if err == nil {
+			err = proto.Unmarshal(e, &started)
+		}
+		if err != nil {
+			return false, err
+		}
 		asked := started.GetQuestion().GetAttributes()
 		for _, name := range attributes {
 			if !slices.ContainsFunc(asked, func(a string) bool { return strings.EqualFold(a, name) }) {
@@ -35,43 +43,17 @@ func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error
 	return true, nil
 }
 
-// basesOf returns the beginnings of the snapshots from which the stream is told: of the last committed full one, if it is still there, or where none was
-// committed, of all that were begun.
-func basesOf(ctx context.Context, log *bus.Log) ([]*proto.SnapshotStarted, error) {
-	var committed proto.SnapshotCommitted
+// lastFull returns where the last committed full snapshot begins; 0 if there is none.
+func lastFull(ctx context.Context, log *bus.Log) (uint64, error) {
 	e, err := log.LastOf(ctx, proto.TypeSnapshotCommitted)
 	if errors.Is(err, proto.ErrNotFound) {
-		return begun(ctx, log)
+		return 0, nil
 	}
+	var committed proto.SnapshotCommitted
 	if err == nil {
 		err = proto.Unmarshal(e, &committed)
 	}
-	if err == nil {
-		e, err = log.Get(ctx, committed.GetFullSequence())
-	}
-	if errors.Is(err, proto.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	started := new(proto.SnapshotStarted)
-	return []*proto.SnapshotStarted{started}, proto.Unmarshal(e, started)
-}
-
-// begun returns the beginnings of all snapshots.
-func begun(ctx context.Context, log *bus.Log) (all []*proto.SnapshotStarted, err error) {
-	for e, err := range log.From(ctx, 1, proto.TypeSnapshotStarted) {
-		if err != nil {
-			return nil, err
-		}
-		started := new(proto.SnapshotStarted)
-		if err := proto.Unmarshal(e, started); err != nil {
-			return nil, err
-		}
-		all = append(all, started)
-	}
-	return all, nil
+	return committed.GetFullSequence(), err
 }
 
 // attributesOf are those that a source reads for all of its targets.

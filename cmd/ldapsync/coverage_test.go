@@ -44,4 +44,15 @@ func TestMappingWaitsForASnapshotThatWasAskedForIt(t *testing.T) {
 	if err := <-went; err != nil {
 		t.Error(err)
 	}
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 3, Question: &proto.Question{Attributes: []string{"uid"}}})
+	publish(t, log, proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Snapshot: 3, StartedSequence: 4, FullSequence: 2})
+	waits("behind a later question for less")
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 4, Question: &proto.Question{Attributes: []string{"uid", "mail"}}})
+	publish(t, log, proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Snapshot: 4, StartedSequence: 6, FullSequence: 2})
+	waits("while entries of the one before may be all that is known")
+	publishStarted(t, log, &proto.SnapshotStarted{Snapshot: 5, Full: true, Question: &proto.Question{Attributes: []string{"uid", "mail"}}})
+	publish(t, log, proto.TypeSnapshotCommitted, &proto.SnapshotCommitted{Snapshot: 5, Full: true, StartedSequence: 8, FullSequence: 8})
+	if err := wait(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
