@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"ldapsync/internal/django"
@@ -19,8 +20,8 @@ func (t *tx) copyIn(ctx context.Context, table string, columns []string, n int, 
 	}
 	r := &copying{n: n, row: row}
 	_, err := t.tx.Conn().PgConn().CopyFrom(ctx, r, "COPY "+table+" ("+strings.Join(columns, ", ")+") FROM STDIN")
-	if r.err != nil {
-		return r.err // the server only says that the input failed
+	if failed := r.end(); failed != nil {
+		return failed // the server only says that the input failed
 	}
 	return err
 }
@@ -28,6 +29,8 @@ func (t *tx) copyIn(ctx context.Context, table string, columns []string, n int, 
 // copying is what a COPY reads. A row is made when the server has taken those before it: both are at work at the same time, and no set
 // of rows is held twice.
 type copying struct {
+	mu   sync.Mutex
+	over bool
 	n    int
 	next int
 	row  func(l *line, i int) error
@@ -39,8 +42,22 @@ type copying struct {
 // copyBytes is how much is made ready at a time, about: what the driver sends as one message.
 const copyBytes = 60 << 10
 
+// end waits for the row that is being made, makes no more, and returns what went wrong with one. The driver reads in a goroutine of its own, and doesn't
+// wait for that where the connection is lost.
+func (c *copying) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	return c.err
+}
+
 // Read hands out rows, and parts of them.
 func (c *copying) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return 0, io.ErrClosedPipe
+	}
 	if c.off == len(c.line.b) {
 		c.off, c.line.b = 0, c.line.b[:0]
 		for c.next < c.n && len(c.line.b) < copyBytes {

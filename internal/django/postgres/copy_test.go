@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -37,6 +38,30 @@ func TestWhateverTextHoldsIsCopiedAsItIs(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// The driver reads rows in a goroutine of its own, and doesn't wait for that where the connection is lost: meanwhile whoever copies tries again.
+func TestNoRowIsMadeOnceCopyingHasEnded(t *testing.T) {
+	e := site(t)
+	ended := make(chan struct{})
+	err := e.store.Update(t.Context(), func(x applier.Tx) error {
+		defer close(ended)
+		return x.(*tx).copyIn(t.Context(), "auth_group", []string{"name"}, 100, func(l *line, i int) error {
+			if l.text(fmt.Sprint(i)); i != 7 {
+				return nil
+			}
+			e.db.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ldapsync' AND datname = current_database() AND state = 'active'")
+			select {
+			case <-ended:
+				t.Error("it has ended, and a row is still being made")
+			case <-time.After(300 * time.Millisecond):
+			}
+			return nil
+		})
+	})
+	if err == nil {
+		t.Error("the connection wasn't lost")
+	}
 }
 
 func TestANewLinkReadsBackAsWritten(t *testing.T) {
