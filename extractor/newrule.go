@@ -23,7 +23,7 @@ func (f *flagged) add(u *proto.User) {
 
 // mayLose tells whether a user, of whom the stream didn't say whether she has flag number i, hasn't got it by a rule that gives it to nobody.
 func (p *pass) mayLose(i int, u, was *proto.User) bool {
-	return p.flagged[i] == 0 && saysOf(was, i) == nil && saysOf(u, i) != nil
+	return p.flagged[i] == 0 && !flagOf(u, i) && saysOf(was, i) == nil && saysOf(u, i) != nil
 }
 
 // saysOf is what the stream says of flag number i, staff or superuser, of a user; nil if nothing.
