@@ -20,7 +20,7 @@ import (
 
 // What is said of a user is what is said of her after decoding everybody.
 func TestExplainFindsAsIfAllWereDecoded(t *testing.T) {
-	p := openPast(t, pastEvents(t, 1000))
+	p := openPast(t, pastEvents(t, 100))
 	names := []string{
 		idOfPerson(7), dnOfPerson(8), strings.ToUpper(dnOfPerson(9)), "u0000010", "U0000011", "u0000012@EXAMPLE.org",
 		"Given13", "Sur0014", "SUR0015", // an old value of one, the new one of another
