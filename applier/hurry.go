@@ -21,8 +21,8 @@ type UnsureError struct{ Err error }
 func (e *UnsureError) Error() string { return "what was committed last may be lost: " + e.Err.Error() }
 
 // hurry runs fn with an update that doesn't wait for the disk, if there is one; where something may be lost, once more and without hurry. fn must find
-// out what is done already. It is for what leaves the checkpoint where it is, so that nobody takes for done what may be lost yet: callbacks wait for the
-// checkpoint, whoever commits behind these commits has them on disk with his own, and the position that is mirrored is the old one. Outcomes
+// out what is done already. It is for what leaves the checkpoint where it is, so that nobody takes for done what may be lost yet: the position that is
+// mirrored is the old one, and whoever acts by committing something, as callbacks do, has all commits before his own on disk with it. Outcomes
 // leave the database as soon as they are committed; where they are wanted there is no hurry.
 func (a *Applier) hurry(ctx context.Context, fn func(update Updater) error) error {
 	h, ok := a.store.(Hurrier)
@@ -33,6 +33,6 @@ func (a *Applier) hurry(ctx context.Context, fn func(update Updater) error) erro
 	if unsure := (*UnsureError)(nil); !errors.As(err, &unsure) {
 		return err
 	}
-	a.cfg.Logger.Warn("the connection was lost: looking at all of it again", "target", a.cfg.Target, "source", a.cfg.Source, "error", err)
+	a.cfg.Logger.Warn("what was written last may be lost: looking at all of it again", "target", a.cfg.Target, "source", a.cfg.Source, "error", err)
 	return fn(a.store.Update)
 }
