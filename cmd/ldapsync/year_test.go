@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ldapsync/applier"
+	"ldapsync/callbacks"
 	"ldapsync/extractor"
 	"ldapsync/internal/bus"
 	"ldapsync/internal/django"
@@ -85,6 +86,10 @@ func TestAYearOfACompany(t *testing.T) {
 	for _, s := range replays {
 		s.wantExactly(t, s.wants)
 	}
+	for _, s := range live {
+		s.deactivate(t, y)
+	}
+	y.pass(extractor.Options{Full: true}) // whoever waited for the name of somebody who left gets it now
 	for _, s := range live {
 		s.stop(t, y)
 		s.want(t, y.Truth())
@@ -300,8 +305,25 @@ func (s *site) follow(t *testing.T, y *year) {
 	go func() { s.done <- s.live.Run(ctx) }()
 }
 
-// stop waits until all is applied.
+// deactivate waits until all is applied, and deactivates who left: until then an account keeps its name, and somebody else may wait for that.
+func (s *site) deactivate(t *testing.T, y *year) {
+	t.Helper()
+	s.applied(t, y)
+	if _, err := callbacks.New(callbacks.Config{Target: "default", Callbacks: []string{callbacks.Deactivate}}, s.store).RunOnce(y.ctx); err != nil {
+		t.Fatalf("%s: %v", s.what, err)
+	}
+}
+
+// stop waits until all is applied, and ends following.
 func (s *site) stop(t *testing.T, y *year) {
+	t.Helper()
+	s.applied(t, y)
+	s.cancel()
+	<-s.done
+}
+
+// applied waits until all is.
+func (s *site) applied(t *testing.T, y *year) {
 	t.Helper()
 	_, last, err := y.log.Bounds(y.ctx)
 	if err != nil {
@@ -312,8 +334,6 @@ func (s *site) stop(t *testing.T, y *year) {
 	if err := s.live.WaitFor(ctx, last); err != nil {
 		t.Fatalf("%s: %v, %v", s.what, err, len(s.done))
 	}
-	s.cancel()
-	<-s.done
 }
 
 // rows are the accounts of a database as Truth writes people.
