@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -97,7 +96,7 @@ func (h *Hits) carried(ctx context.Context, sequence uint64, ids map[string]bool
 		err = nil
 	}
 	if err == nil && len(entries) != len(ids) {
-		err = fmt.Errorf("%d entries of sequence %d are no longer in the stream: it %w", len(ids)-len(entries), sequence, proto.ErrCut)
+		err = lost("%d entries of sequence %d are no longer in the stream", len(ids)-len(entries), sequence)
 	}
 	return entries, err
 }
