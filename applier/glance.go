@@ -21,6 +21,19 @@ func (a *Applier) look(ctx context.Context, fn func(Reader) error) error {
 	return a.store.View(ctx, fn)
 }
 
+// lookFrom is look for who goes by a checkpoint. In a Brief store it ends with an ErrMoved if the checkpoint isn't there any more afterwards.
+func (a *Applier) lookFrom(ctx context.Context, cp *Checkpoint, fn func(Reader) error) error {
+	err := a.look(ctx, fn)
+	if _, brief := a.store.(Brief); !brief || err != nil {
+		return err
+	}
+	now, err := a.store.Checkpoint(ctx, a.cfg.Source)
+	if err == nil && ((now == nil) != (cp == nil) || now != nil && *now != *cp) {
+		err = ErrMoved
+	}
+	return err
+}
+
 // glances asks each question in a transaction of its own.
 type glances struct{ store Store }
 

@@ -22,7 +22,7 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 	if err != nil {
 		return sum, err
 	}
-	err = a.look(ctx, func(r Reader) error {
+	err = a.lookFrom(ctx, before, func(r Reader) error {
 		sum = Summary{}
 		p := previewer{Applier: a, over: newOverlay(r), sum: &sum, each: each}
 		if err := p.backlog(ctx, before); err != nil {
@@ -40,22 +40,7 @@ func (a *Applier) Preview(ctx context.Context, feed func(apply func(proto.Event)
 		}
 		return p.sweep(ctx)
 	})
-	if err == nil {
-		err = a.stayed(ctx, before)
-	}
 	return sum, err
-}
-
-// stayed tells of a Brief store, by an ErrMoved, that its checkpoint isn't where it was.
-func (a *Applier) stayed(ctx context.Context, before *Checkpoint) error {
-	if _, brief := a.store.(Brief); !brief {
-		return nil
-	}
-	now, err := a.store.Checkpoint(ctx, a.cfg.Source)
-	if err == nil && ((now == nil) != (before == nil) || now != nil && *now != *before) {
-		err = ErrMoved
-	}
-	return err
 }
 
 type previewer struct {

@@ -146,7 +146,7 @@ func (a *Applier) mayTake(ctx context.Context, cp *Checkpoint, change string, st
 	}
 	var found Replayed
 	err := a.retry(ctx, func() error {
-		return a.look(ctx, func(r Reader) error {
+		return a.lookFrom(ctx, cp, func(r Reader) error {
 			found = Replayed{}
 			if nothing, err := a.isEmpty(ctx, r); nothing || err != nil {
 				return err
@@ -156,9 +156,6 @@ func (a *Applier) mayTake(ctx context.Context, cp *Checkpoint, change string, st
 			return p.replay(ctx, change, state, &found)
 		})
 	})
-	if err == nil {
-		err = a.stayed(ctx, cp)
-	}
 	if err != nil || found.Stopped == nil {
 		return nil, err
 	}

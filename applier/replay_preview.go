@@ -58,7 +58,7 @@ func (a *Applier) previewReplay(ctx context.Context, cp *Checkpoint, change stri
 		each = func(proto.Kind, Change) {}
 	}
 	var done Replayed
-	err = a.look(ctx, func(r Reader) error {
+	err = a.lookFrom(ctx, cp, func(r Reader) error {
 		done = Replayed{}
 		p := previewer{Applier: New(a.cfg.thorough(), a.store, a.stream), over: newOverlay(r), sum: &done.Summary, each: each, most: overlayUsers}
 		if !letters {
@@ -66,9 +66,6 @@ func (a *Applier) previewReplay(ctx context.Context, cp *Checkpoint, change stri
 		}
 		return p.replay(ctx, change, state, &done)
 	})
-	if err == nil {
-		err = a.stayed(ctx, cp)
-	}
 	return done, err
 }
 
