@@ -18,35 +18,47 @@ type chunk struct {
 	idle  bool   // the stream held nothing behind it
 }
 
-// ahead follows the stream in goroutines of its own, so that the next chunk is read and decoded while this one is committed. They end with the
-// loop over it. full is where the last full snapshot begins.
-func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk, error] {
-	return func(yield func(chunk, error) bool) {
+// inAdvance hands out what produce makes in a goroutine of its own, each while the one before is worked on: plans or transactions for runs of it. The
+// goroutine ends with the loop.
+func inAdvance[T any](ctx context.Context, runs func(T) []batch, produce func(ctx context.Context, out chan<- T) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		chunks := make(chan chunk)
+		out := make(chan T)
 		var failed error
-		var reading sync.WaitGroup
-		defer reading.Wait()
+		var producing sync.WaitGroup
+		defer producing.Wait()
 		defer cancel()
+		producing.Go(func() {
+			defer close(out)
+			failed = produce(ctx, out)
+		})
+		for one := range out {
+			if !yield(one, nil) {
+				return
+			}
+			nothingMore(runs(one))
+		}
+		if failed != nil {
+			var none T
+			yield(none, failed)
+		}
+	}
+}
+
+// ahead follows the stream: the next chunk is read and decoded while this one is committed. full is where the last full snapshot begins.
+func (a *Applier) ahead(ctx context.Context, from, full uint64) iter.Seq2[chunk, error] {
+	return inAdvance(ctx, func(c chunk) []batch { return c.runs }, func(ctx context.Context, chunks chan<- chunk) error {
+		ctx, cancel := context.WithCancel(ctx)
 		events := make(chan told)
-		reading.Go(func() {
+		var telling sync.WaitGroup
+		defer telling.Wait()
+		defer cancel()
+		telling.Go(func() {
 			defer close(events)
 			a.tell(ctx, from, events)
 		})
-		reading.Go(func() {
-			defer close(chunks)
-			failed = a.assemble(ctx, events, full, chunks)
-		})
-		for c := range chunks {
-			if !yield(c, nil) {
-				return
-			}
-			nothingMore(c.runs)
-		}
-		if failed != nil {
-			yield(chunk{}, failed)
-		}
-	}
+		return a.assemble(ctx, events, full, chunks)
+	})
 }
 
 // told is what following the stream told last.
@@ -65,44 +77,25 @@ func (a *Applier) tell(ctx context.Context, from uint64, events chan<- told) {
 	}
 }
 
-// batchesAhead hands out the entries of a state as batchesOf does, mapped: the next batch is read and decoded in a goroutine of its own while this one
-// is planned or committed. The goroutine ends with the loop over it.
+// batchesAhead hands out the entries of a state as batchesOf does, mapped: the next batch is read and decoded while this one is planned or committed.
 func (a *Applier) batchesAhead(ctx context.Context, state *proto.State) iter.Seq2[[]batch, error] {
-	return func(yield func([]batch, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		ready := make(chan []batch)
-		var failed error
-		var reading sync.WaitGroup
-		defer reading.Wait()
-		defer cancel()
-		reading.Go(func() {
-			defer close(ready)
-			f := forerunner{Applier: a}
-			for runs, err := range batchesOf(ctx, state, a.cfg.BatchEntries) {
-				if failed = err; err != nil {
-					return
-				}
-				a.mapAll(runs)
-				f.prepare(ctx, runs)
-				select {
-				case ready <- runs:
-					f.handed(runs)
-				case <-ctx.Done():
-					failed = ctx.Err()
-					return
-				}
+	return inAdvance(ctx, func(runs []batch) []batch { return runs }, func(ctx context.Context, ready chan<- []batch) error {
+		f := forerunner{Applier: a}
+		for runs, err := range batchesOf(ctx, state, a.cfg.BatchEntries) {
+			if err != nil {
+				return err
 			}
-		})
-		for runs := range ready {
-			if !yield(runs, nil) {
-				return
+			a.mapAll(runs)
+			f.prepare(ctx, runs)
+			select {
+			case ready <- runs:
+				f.handed(runs)
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			nothingMore(runs)
 		}
-		if failed != nil {
-			yield(nil, failed)
-		}
-	}
+		return nil
+	})
 }
 
 // assemble puts chunks together: each ends with its snapshot, or when it is large enough. One behind which nothing waited may be taken as it is, and
