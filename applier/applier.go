@@ -120,8 +120,8 @@ func (a *Applier) follow(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// lastFull returns where the last committed full snapshot begins; 0 if there is none.
-func lastFull(ctx context.Context, stream Stream) (uint64, error) {
+// LastFull returns where the last committed full snapshot of a stream begins; 0 if there is none.
+func LastFull(ctx context.Context, stream Stream) (uint64, error) {
 	e, err := stream.LastOf(ctx, proto.TypeSnapshotCommitted)
 	if errors.Is(err, proto.ErrNotFound) {
 		return 0, nil

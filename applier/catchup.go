@@ -35,7 +35,7 @@ func (a *Applier) start(ctx context.Context, cp *Checkpoint) (beginning, error) 
 	if err != nil {
 		return beginning{}, err
 	}
-	full, err := lastFull(ctx, a.stream)
+	full, err := LastFull(ctx, a.stream)
 	if err != nil {
 		return beginning{}, err
 	}

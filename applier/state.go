@@ -9,7 +9,7 @@ import (
 // unmapped returns the state to which a changed mapping is to be applied, at a checkpoint: what was applied since the last full snapshot began. All that
 // lies before that comes again with it, as it is asked for now; the entries of before may lack what is newly mapped.
 func (a *Applier) unmapped(ctx context.Context, cp *Checkpoint) (*proto.State, error) {
-	full, err := lastFull(ctx, a.stream)
+	full, err := LastFull(ctx, a.stream)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ldapsync/applier"
 	"ldapsync/cmd/ldapsync/internal/config"
 	"ldapsync/internal/bus"
 	"ldapsync/proto"
@@ -21,7 +22,7 @@ import (
 // since, whatever became of them. What one that was asked for less has published is all that is known of those entries, until a full one is committed.
 // Where none was, all that were begun count. An empty stream holds nothing that could be misread.
 func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error) {
-	from, err := lastFull(ctx, log)
+	from, err := applier.LastFull(ctx, log)
 	if err != nil {
 		return false, err
 	}
@@ -41,19 +42,6 @@ func covers(ctx context.Context, log *bus.Log, attributes []string) (bool, error
 		}
 	}
 	return true, nil
-}
-
-// lastFull returns where the last committed full snapshot begins; 0 if there is none.
-func lastFull(ctx context.Context, log *bus.Log) (uint64, error) {
-	e, err := log.LastOf(ctx, proto.TypeSnapshotCommitted)
-	if errors.Is(err, proto.ErrNotFound) {
-		return 0, nil
-	}
-	var committed proto.SnapshotCommitted
-	if err == nil {
-		err = proto.Unmarshal(e, &committed)
-	}
-	return committed.GetFullSequence(), err
 }
 
 // attributesOf are those that a source reads for all of its targets.
