@@ -36,12 +36,7 @@ func (s awaited) Read(ctx context.Context, from, to uint64) iter.Seq2[proto.Even
 
 // What a replay takes is weighed as long as the history takes to read. Nobody waits for that.
 func TestApplicationsWriteWhileAReplayIsWeighed(t *testing.T) {
-	e := flagged(t)
-	e.upsert("zoe")
-	first := e.full(1)
-	e.upsert("ada", "bob")
-	e.full(1)
-	e.mustApply()
+	e, first := grown(t)
 	b := &briefly{memory: e.memory}
 	reads := 0
 	s := awaited{e.stream, func() {

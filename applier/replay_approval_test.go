@@ -13,12 +13,7 @@ func (e *env) gap(specs ...string) {
 
 // A person's yes to a replay that is never carried out excuses nothing that the live applier would sweep.
 func TestApprovalIsForItsReplayAlone(t *testing.T) {
-	e := flagged(t)
-	e.upsert("zoe")
-	first := e.full(1)
-	e.upsert("ada", "bob")
-	e.full(1)
-	e.mustApply()
+	e, first := grown(t)
 	e.stops(first, "2 of 3 users would count as removed"+over)
 	e.held[0].Decision = Approved
 	e.gap("zoe")

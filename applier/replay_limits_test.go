@@ -39,6 +39,17 @@ func flagged(t *testing.T) *env {
 	return e
 }
 
+// grown has zoe alone in its first snapshot, and ada and bob besides in what is applied: a replay of the first one takes two of three.
+func grown(t *testing.T) (e *env, first Snapshot) {
+	e = flagged(t)
+	e.upsert("zoe")
+	first = e.full(1)
+	e.upsert("ada", "bob")
+	e.full(1)
+	e.mustApply()
+	return e, first
+}
+
 // flags publishes users with these flags.
 func (e *env) flags(active, staff, superuser bool, specs ...string) {
 	m := &proto.UserUpserted{DigestVersion: proto.DigestVersion}
@@ -190,12 +201,7 @@ func TestReplayWithinTheLimitsIsntStopped(t *testing.T) {
 
 // What a person has approved counts no more; what came since counts by itself, and one who loses more than was shown is somebody else.
 func TestReplayApprovalIsForWhatWasShown(t *testing.T) {
-	e := flagged(t)
-	e.upsert("zoe")
-	first := e.full(1)
-	e.upsert("ada", "bob")
-	e.full(1)
-	e.mustApply()
+	e, first := grown(t)
 	e.stops(first, "2 of 3 users would count as removed"+over)
 	e.held[0].Decision = Approved
 	e.upsert("eve", "kim")
@@ -297,12 +303,7 @@ func TestRule3ApprovedReplaySurvivesACrashAtEachCommit(t *testing.T) {
 // A replay that nobody wants any more is held by nobody: a rejected one ends with the next snapshot, one that nobody has decided about with the next full one.
 func TestHeldReplayEnds(t *testing.T) {
 	for _, decision := range []Decision{Rejected, Undecided} {
-		e := flagged(t)
-		e.upsert("zoe")
-		first := e.full(1)
-		e.upsert("ada", "bob")
-		e.full(1)
-		e.mustApply()
+		e, first := grown(t)
 		held := e.stops(first, "2 of 3 users would count as removed"+over)
 		e.held[0].Decision = decision
 		if done, err := New(e.cfg, e.memory, e.stream).Replay(t.Context(), first); err != nil || done.Stopped == nil || done.Stopped.Decision != decision || len(e.held) != 1 {
@@ -328,12 +329,7 @@ func TestApprovalEndsWithTheRelease(t *testing.T) {
 }
 
 func approvalEnds(t *testing.T, interrupted bool) {
-	e := flagged(t)
-	e.upsert("zoe")
-	first := e.full(1)
-	e.upsert("ada", "bob")
-	e.full(1)
-	e.mustApply()
+	e, first := grown(t)
 	e.stops(first, "2 of 3 users would count as removed"+over)
 	e.held[0].Decision = Approved
 	commits := 0

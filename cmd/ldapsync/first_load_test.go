@@ -93,19 +93,26 @@ func TestFirstLoadIsAppliedWhileTheDirectoryIsRead(t *testing.T) {
 	}
 }
 
-// The stream is empty when a run begins, and then a service that asks for less fills it: nothing of that is applied.
-func TestFirstPassOfAServiceThatAsksForLessIsNotApplied(t *testing.T) {
-	url := startNATS(t)
-	environ := append(environment(t, "ldap://127.0.0.1:1"), "NATS_URL="+url)
+// emptyLog makes the stream of the source default on a server.
+func emptyLog(t *testing.T, url string) (*bus.Bus, *bus.Log) {
+	t.Helper()
 	b, err := bus.Open(t.Context(), bus.Config{URL: url, Name: t.Name()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	t.Cleanup(func() { _ = b.Close() })
 	log, err := b.Log(t.Context(), "default")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b, log
+}
+
+// The stream is empty when a run begins, and then a service that asks for less fills it: nothing of that is applied.
+func TestFirstPassOfAServiceThatAsksForLessIsNotApplied(t *testing.T) {
+	url := startNATS(t)
+	environ := append(environment(t, "ldap://127.0.0.1:1"), "NATS_URL="+url)
+	b, log := emptyLog(t, url)
 	stop, err := b.Announce(t.Context(), roleExtractor, "default")
 	if err != nil {
 		t.Fatal(err)
@@ -149,15 +156,7 @@ func TestFirstPassOfARunThatAsksForLessIsFollowedByAFullOne(t *testing.T) {
 	defer stop()
 	url := startNATS(t)
 	environ := append(environment(t, uri), "NATS_URL="+url)
-	b, err := bus.Open(t.Context(), bus.Config{URL: url, Name: t.Name()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	log, err := b.Log(t.Context(), "default")
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, log := emptyLog(t, url)
 	nc, err := nats.Connect(url)
 	if err != nil {
 		t.Fatal(err)
